@@ -1,0 +1,5 @@
+"""What the blocklist adds to the customers app."""
+
+
+def register() -> None:
+    pass

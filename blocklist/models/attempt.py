@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Customer, Source
+
+from .ban import Ban
+
+
+class Attempt(models.Model):
+    """What the purchase gate did not simply allow (拦截记录): a refusal, or an order bought despite a ban.
+
+    It tells which identifiers were given, never their values.
+    """
+
+    class Outcome(models.TextChoices):
+        REFUSED = "refuse", _("refused")
+        DESPITE = "despite", _("bought despite the ban")
+
+    class Door(models.TextChoices):
+        CHECK = "check", _("purchase check")
+        ORDER = "order", _("order")
+
+    at = models.DateTimeField(_("at"), db_index=True)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
+    code = models.CharField(_("code"), max_length=40)
+    door = models.CharField(_("asked by"), max_length=10, choices=Door.choices)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", verbose_name=_("source"))
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", verbose_name=_("customer"))
+    ban = models.ForeignKey(Ban, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("ban"))
+    identifiers = models.JSONField(_("named by"), default=list)
+    order_number = models.CharField(_("order number"), max_length=64, blank=True)
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2, null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("refused attempt")
+        verbose_name_plural = _("refused attempts")
+        indexes = [
+            # a customer's attempts
+            models.Index(fields=["customer", "-at"], name="attempt_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} #{self.pk}"

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Customer
+
+if TYPE_CHECKING:
+    from customers.models import User
+    from customers.models.customer import CustomerQuerySet
+
+
+class BanQuerySet(models.QuerySet["Ban"]):
+    def open(self) -> BanQuerySet:
+        """Not ended by anybody. One that is past its end may still be open: nothing has to run at that moment."""
+        return self.filter(ended_at__isnull=True)
+
+    def standing(self, at: datetime) -> BanQuerySet:
+        """In force at that moment."""
+        return self.open().filter(Q(until__isnull=True) | Q(until__gt=at))
+
+    def run_out(self, at: datetime) -> BanQuerySet:
+        """Open, but past their end."""
+        return self.open().filter(until__lte=at)
+
+    def in_force(self, at: datetime) -> BanQuerySet:
+        """Was in force at that moment of the past, lifted since or not."""
+        return self.filter(
+            Q(started_at__lte=at), Q(until__isnull=True) | Q(until__gt=at), Q(ended_at__isnull=True) | Q(ended_at__gt=at)
+        )
+
+    def liftable_by(self, user: User) -> BanQuerySet:
+        """A manager lifts any; the exclusive agent lifts those of his customers that no manager set."""
+        if user.has_perm("blocklist.ban_any_customer"):
+            return self
+        if user.has_perm("blocklist.ban_own_customer"):
+            return self.filter(customer__agent__user=user, by_manager=False)
+        return self.none()
+
+
+class Ban(models.Model):
+    """An entry of the blocklist (禁止购买). Never deleted, never edited in place: it is lifted, with a reason."""
+
+    class Type(models.TextChoices):
+        MALICIOUS_ORDER = "malicious_order", _("malicious order")
+        BAD_REVIEWER = "bad_reviewer", _("professional bad reviewer")
+        EXTORTION = "extortion", _("extortion")
+        ABUSE = "abuse", _("abuse")
+        CLAIMANT = "claimant", _("professional claimant")
+        MALICIOUS_REFUND = "malicious_refund", _("malicious refund")
+        REFUSED_PARCEL = "refused_parcel", _("refused parcel")
+        COUPON_HUNTER = "coupon_hunter", _("coupon hunter")
+        COMPETITOR = "competitor", _("competitor")
+        OTHER = "other", _("other")
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", verbose_name=_("customer"))
+    type = models.CharField(_("type"), max_length=20, choices=Type.choices)
+    note = models.TextField(_("note"), blank=True)
+    started_at = models.DateTimeField(_("from"))
+    until = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Empty: without end."))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("banned by")
+    )
+    by_manager = models.BooleanField(_("set by a manager"), default=False)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("lifted by"),
+    )
+    lift_reason = models.CharField(_("reason for lifting"), max_length=200, blank=True)
+
+    objects = BanQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("ban")
+        verbose_name_plural = _("bans")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=Q(ended_at__isnull=True),
+                name="ban_one_open",
+                violation_error_message=_("This customer is already banned."),
+            ),
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(until__gt=F("started_at")),
+                name="ban_ends_after_it_starts",
+                violation_error_message=_("A ban ends after it starts."),
+            ),
+        ]
+        indexes = [
+            # a customer's bans, the latest first
+            models.Index(fields=["customer", "-started_at"], name="ban_customer"),
+        ]
+        permissions = [
+            ("ban_own_customer", _("May ban and unban the customers he is the exclusive agent of")),
+            ("ban_any_customer", _("May ban and unban any customer")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} #{self.pk}"
+
+    def is_standing(self, at: datetime) -> bool:
+        return self.ended_at is None and (self.until is None or self.until > at)
+
+
+def banned(customers: CustomerQuerySet, *, at: datetime) -> CustomerQuerySet:
+    """Those of the customers who are banned at that moment: the one answer for badge, gate, filter and claim."""
+    return customers.filter(Exists(Ban.objects.standing(at).filter(customer=OuterRef("pk"))))
+
+
+def bannable_by(user: User, *, at: datetime) -> CustomerQuerySet:
+    """Whom this staff user may ban: a manager anybody, an exclusive agent his own customers, everybody else nobody."""
+    if user.has_perm("blocklist.ban_any_customer"):
+        return Customer.objects.all()
+    if user.has_perm("blocklist.ban_own_customer"):
+        return Customer.objects.served_by(user)
+    return Customer.objects.none()

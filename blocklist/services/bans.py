@@ -1,0 +1,146 @@
+"""Banning customers from buying (禁止购买) and lifting it. Every door comes through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from blocklist.models import Ban, bannable_by, banned
+from blocklist.signals import ban_lifted, ban_set
+from customers import locks
+from customers.bulk import insert_from
+from customers.models import Customer, User
+from customers.services import audit
+
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
+
+
+class MayNotBan(PermissionDenied):
+    """The staff user may not ban or lift here. The message says why."""
+
+
+class NotBanned(Exception):
+    """There is no ban to lift."""
+
+
+@dataclass(frozen=True)
+class BulkReport:
+    """How many customers a bulk ban reached: newly banned, banned before, and not the user's to ban."""
+
+    banned: int
+    standing: int
+    refused: int
+
+
+def why_may_not_ban(customer: Customer, user: User) -> str:
+    """The sentence for somebody without the right to ban this customer; it tells who has it."""
+    if customer.agent is None:
+        return _("This customer has no exclusive agent yet, so only a manager may ban.")
+    return _("Only this customer's exclusive agent (%(agent)s) or a manager may ban.") % {"agent": customer.agent}
+
+
+def why_may_ban(customer: Customer, user: User) -> str:
+    """The sentence for somebody who has the right to ban this customer; it tells where the right comes from."""
+    if customer.agent is not None and customer.agent.user_id == user.pk:
+        return _("You are this customer's exclusive agent; this is allowed and costs you nothing.")
+    return _("You are a manager; you may ban any customer.")
+
+
+def ban_purchase(
+    customer: Customer, *, type: str, by: User, at: datetime, until: datetime | None = None, note: str = ""
+) -> Ban:
+    """Ban one customer at once and return the ban; one who is banned already keeps the standing ban, which is returned.
+
+    Raises MayNotBan without the right, ValidationError for an unknown type or an end that is not in the future.
+    """
+    one = Customer.objects.filter(pk=customer.pk)
+    with transaction.atomic():
+        locks.close_intake()
+        if not bannable_by(by, at=at).filter(pk=customer.pk).exists():
+            raise MayNotBan(why_may_not_ban(customer, by))
+        _ban(one, type=type, by=by, at=at, until=until, note=note)
+        return Ban.objects.standing(at).get(customer=customer)
+
+
+def ban_purchases(
+    customers: CustomerQuerySet, *, type: str, by: User, at: datetime, until: datetime | None = None, note: str = ""
+) -> BulkReport:
+    """Ban those of the customers whom `by` may ban, by the rule of a single ban, and report the counts.
+
+    Raises ValidationError for an unknown type or an end that is not in the future. Repeating is safe.
+    """
+    with transaction.atomic():
+        locks.close_intake()
+        asked = Customer.objects.filter(pk__in=customers.order_by().values("pk"))
+        allowed = asked.filter(pk__in=bannable_by(by, at=at).values("pk"))
+        count, may = asked.count(), allowed.count()
+        newly = _ban(allowed, type=type, by=by, at=at, until=until, note=note)
+        return BulkReport(banned=newly, standing=may - newly, refused=count - may)
+
+
+def _ban(
+    customers: CustomerQuerySet, *, type: str, by: User, at: datetime, until: datetime | None, note: str
+) -> int:
+    """Open a ban for each of the customers who has none standing. Rights and lock are the caller's."""
+    if type not in Ban.Type.values:
+        raise ValidationError({"type": _("There is no such type of ban.")})
+    if until is not None and until <= at:
+        raise ValidationError({"until": _("A ban must end in the future.")})
+    Ban.objects.run_out(at).filter(customer__in=customers).update(ended_at=F("until"))
+    newly = customers.exclude(pk__in=banned(customers, at=at).values("pk"))
+    count = insert_from(
+        Ban,
+        newly,
+        customer=F("pk"),
+        type=type,
+        note=note,
+        started_at=at,
+        until=until,
+        by=by.pk,
+        by_manager=by.has_perm("blocklist.ban_any_customer"),
+    )
+    if count:
+        bans = Ban.objects.standing(at).filter(customer__in=customers, started_at=at, by=by)
+        audit.record("ban.set", bans, by=by, at=at, fields=["type", "until", "note"])
+        ban_set.send(sender=Ban, bans=bans, by=by, at=at)
+    return count
+
+
+def lift_ban(customer: Customer, *, reason: str, by: User, at: datetime) -> Ban:
+    """End the customer's standing ban with a reason and return it.
+
+    Raises NotBanned where none stands, MayNotBan without the right, ValidationError without a reason.
+    """
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the ban is lifted.")})
+    with transaction.atomic():
+        locks.close_intake()
+        standing = Ban.objects.standing(at).filter(customer=customer)
+        ban = standing.first()
+        if ban is None:
+            raise NotBanned(_("This customer is not banned."))
+        if not standing.liftable_by(by).exists():
+            raise MayNotBan(why_may_not_lift(ban, by))
+        ban.ended_at, ban.lifted_by, ban.lift_reason = at, by, reason.strip()
+        ban.save(update_fields=["ended_at", "lifted_by", "lift_reason"])
+        audit.record("ban.lifted", Ban.objects.filter(pk=ban.pk), by=by, at=at, fields=["ended_at"], reason=reason)
+        ban_lifted.send(sender=Ban, bans=Ban.objects.filter(pk=ban.pk), by=by, at=at)
+        return ban
+
+
+def why_may_not_lift(ban: Ban, user: User) -> str:
+    """The sentence for somebody without the right to lift this ban."""
+    if ban.by_manager and ban.customer.agent is not None and ban.customer.agent.user_id == user.pk:
+        return _("A manager set this ban, so only a manager lifts it.")
+    if ban.customer.agent is None:
+        return _("This customer has no exclusive agent, so only a manager lifts the ban.")
+    return _("Only this customer's exclusive agent (%(agent)s) or a manager lifts the ban.") % {
+        "agent": ban.customer.agent
+    }

@@ -1,0 +1,80 @@
+"""Writing many rows in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import connections, models, router
+from django.db.models import Expression, F, QuerySet, Value
+
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
+
+
+def insert_from(
+    model: type[models.Model],
+    rows: QuerySet[Any],
+    /,
+    *,
+    ignore_conflicts: bool = False,
+    **columns: Any,
+) -> int:
+    """Run one `INSERT INTO model (columns) SELECT … FROM rows` and return how many rows it wrote.
+
+    Each keyword names a field of `model`; its value is a plain value or an expression over `rows` (`F`, `Case`, …).
+    Fields left out take their Python default. With `ignore_conflicts` a row that breaks a unique constraint is left
+    out, so repeating is safe. No `save()` runs and no signal is sent.
+    """
+    fields = {field.name: field for field in model._meta.concrete_fields if not field.primary_key}
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        value = columns.pop(name) if name in columns else field.get_default()
+        if not isinstance(value, (Expression, F)) and not hasattr(value, "resolve_expression"):
+            value = Value(field.get_prep_value(value), output_field=_column_type(field))
+        values[f"_{name}"] = value
+    if columns:
+        raise TypeError(f"{model.__name__} has no field {', '.join(sorted(columns))}")
+    connection = connections[router.db_for_write(model)]
+    select = rows.order_by().annotate(**values).values_list(*values)
+    sql, params = select.query.get_compiler(connection=connection).as_sql()
+    quoted = ", ".join(connection.ops.quote_name(field.column) for field in fields.values())
+    table = connection.ops.quote_name(model._meta.db_table)
+    # SQLite cannot parse ON CONFLICT after a SELECT that has no WHERE, so its own spelling stands in front there.
+    if not ignore_conflicts:
+        statement = f"INSERT INTO {table} ({quoted}) {sql}"
+    elif connection.vendor == "sqlite":
+        statement = f"INSERT OR IGNORE INTO {table} ({quoted}) {sql}"
+    else:
+        statement = f"INSERT INTO {table} ({quoted}) {sql} ON CONFLICT DO NOTHING"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.rowcount
+
+
+def _column_type(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+    """What a plain value of this field is on the wire: a foreign key is its target's key."""
+    return field.target_field if isinstance(field, models.ForeignKey) else field
+
+
+def in_batches(rows: Rows, *, size: int | None = None) -> Iterator[Rows]:
+    """Yield `rows` in stretches of ascending ids of at most `size` (WRITE_BATCH) rows, each its own short transaction.
+
+    Each stretch is looked up when it is asked for, so rows may change between them.
+    """
+    size = size or settings.WRITE_BATCH
+    rows, passed = rows.order_by("pk"), 0
+    while True:
+        rest = rows.filter(pk__gt=passed)
+        last = stretch_end(rest, size)
+        if last is None:
+            return
+        yield rest.filter(pk__lte=last).order_by()
+        passed = last
+
+
+def stretch_end(rows: QuerySet[Any], size: int) -> int | None:
+    """The id of the `size`-th row in order of ids, or of the last one where there are fewer; None where there is none."""
+    ids = rows.order_by("pk").values_list("pk", flat=True)
+    full = list(ids[size - 1 : size])
+    return full[0] if full else ids.last()

@@ -1,0 +1,34 @@
+from .account import Account, FormerNick
+from .agent import Agent
+from .api_key import ApiKey
+from .audit import Event, EventRow
+from .binding import Binding
+from .contact import ContactValue
+from .customer import Customer, Group
+from .import_run import ImportRun
+from .order import Order, OrderLine, Refund
+from .product import Product
+from .review import Review
+from .source import Source
+from .user import User
+
+__all__ = [
+    "Account",
+    "Agent",
+    "ApiKey",
+    "Binding",
+    "ContactValue",
+    "Customer",
+    "Event",
+    "EventRow",
+    "FormerNick",
+    "Group",
+    "ImportRun",
+    "Order",
+    "OrderLine",
+    "Product",
+    "Refund",
+    "Review",
+    "Source",
+    "User",
+]

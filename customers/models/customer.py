@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from customers import identity
+
+from .account import Account, FormerNick
+from .agent import Agent
+from .contact import ContactValue
+from .import_run import Imported
+
+if TYPE_CHECKING:
+    from .user import User
+
+
+class Group(models.Model):
+    """A label on customers (分组)."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+
+    class Meta:
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    def bound(self) -> CustomerQuerySet:
+        return self.filter(agent__isnull=False)
+
+    def unbound(self) -> CustomerQuerySet:
+        return self.filter(agent__isnull=True)
+
+    def served_by(self, user: User) -> CustomerQuerySet:
+        """Whose exclusive agent is this staff user."""
+        return self.filter(agent__user=user)
+
+    def with_account(self) -> CustomerQuerySet:
+        return self.filter(Exists(Account.objects.filter(customer=OuterRef("pk"))))
+
+    def matching(self, asked: identity.Identity) -> CustomerQuerySet:
+        """Customers whom any of the given identifiers names: current nick, external id, phone, e-mail or address.
+
+        A masked or empty value names nobody.
+        """
+        accounts = Q()
+        if asked.nick and not identity.is_masked(asked.nick):
+            accounts |= Q(nick=asked.nick)
+        if asked.external_id:
+            accounts |= Q(external_id=asked.external_id)
+        named = Q()
+        if accounts:
+            named |= Q(pk__in=Account.objects.filter(accounts, source_id=asked.source_id).values("customer"))
+        contacts = Q()
+        for kind, key in asked.contact_keys().items():
+            contacts |= Q(kind=kind, key=key)
+        if contacts:
+            named |= Q(pk__in=ContactValue.objects.filter(contacts).values("customer"))
+        return self.filter(named) if named else self.none()
+
+    def search(self, text: str) -> CustomerQuerySet:
+        """What a clerk types: the beginning of a nick (or a former one), a whole phone, e-mail, order number or id."""
+        from .order import Order  # an order knows its customer; this one question goes the other way
+
+        text = text.strip()
+        if not text:
+            return self
+        accounts = Account.objects.filter(Q(nick__startswith=text) | Q(external_id=text))
+        found = (
+            Q(pk__in=accounts.values("customer"))
+            | Q(pk__in=FormerNick.objects.filter(nick__startswith=text).values("account__customer"))
+            | Q(pk__in=Order.objects.filter(number=text, customer__isnull=False).values("customer"))
+        )
+        for kind in (ContactValue.Kind.PHONE, ContactValue.Kind.EMAIL):
+            if key := identity.contact_key(kind, text):
+                found |= Q(pk__in=ContactValue.objects.filter(kind=kind, key=key).values("customer"))
+        return self.filter(found)
+
+
+class Customer(Imported):
+    """A person known to the shop. His accounts name him, his contact values stand in their own table."""
+
+    class Level(models.IntegerChoices):
+        NONE = 0, _("store customer")
+        REGULAR = 1, _("regular member")
+        PREMIUM = 2, _("premium member")
+        VIP = 3, _("VIP member")
+        SUPREME = 4, _("supreme VIP member")
+
+    class CustomerSource(models.IntegerChoices):
+        TRADED = 1, _("traded")
+        NOT_TRADED = 2, _("not traded")
+        BY_HAND = 3, _("added by hand")
+
+    level = models.PositiveSmallIntegerField(_("level"), choices=Level.choices, default=Level.NONE)
+    groups = models.ManyToManyField(Group, blank=True, related_name="customers", verbose_name=_("groups"))
+    customer_source = models.PositiveSmallIntegerField(
+        _("customer source"), choices=CustomerSource.choices, default=CustomerSource.NOT_TRADED
+    )
+    agent = models.ForeignKey(
+        Agent,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="customers",
+        verbose_name=_("exclusive agent"),
+    )
+    language = models.CharField(_("language"), max_length=10, blank=True, help_text=_("Empty: the shop's language."))
+    time_zone = models.CharField(_("time zone"), max_length=40, blank=True, help_text=_("Empty: the shop's zone."))
+    province = models.CharField(_("province"), max_length=60, blank=True)
+    city = models.CharField(_("city"), max_length=80, blank=True)
+    registered_at = models.DateTimeField(_("known since"))
+
+    # Trade figures: kept by services.trade_figures, which defines each of them.
+    trade_count = models.PositiveIntegerField(_("trade count"), default=0)
+    trade_amount = models.DecimalField(_("trade amount"), max_digits=14, decimal_places=2, default=0)
+    item_count = models.PositiveIntegerField(_("item count"), default=0)
+    avg_price = models.DecimalField(_("average price"), max_digits=14, decimal_places=2, default=0)
+    close_trade_count = models.PositiveIntegerField(_("closed trades"), default=0)
+    close_trade_amount = models.DecimalField(_("closed amount"), max_digits=14, decimal_places=2, default=0)
+    last_trade_at = models.DateTimeField(_("last trade"), null=True, blank=True)
+
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        indexes = [
+            # the agent's own list, and the audience "one agent's customers" in order of planning
+            models.Index(fields=["agent", "id"], name="customer_agent"),
+            # the list sorted by last trade, which is how it opens
+            models.Index(fields=["-last_trade_at", "-id"], name="customer_last_trade"),
+        ]
+        permissions = [
+            ("view_contact", _("May see contact data unmasked")),
+            ("bind_customer", _("May bind a customer without an agent to himself")),
+            ("bind_any_customer", _("May bind and hand over any customer")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} #{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:customers_customer_change", args=[self.pk])

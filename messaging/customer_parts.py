@@ -1,0 +1,5 @@
+"""What messaging adds to the customers app."""
+
+
+def register() -> None:
+    pass

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Agent, Customer, Group, Product
+
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
+
+
+class BroadcastQuerySet(models.QuerySet["Broadcast"]):
+    def to_plan(self) -> BroadcastQuerySet:
+        return self.filter(state=Broadcast.State.PLANNING)
+
+    def to_send(self) -> BroadcastQuerySet:
+        return self.filter(state=Broadcast.State.SENDING)
+
+    def moving(self) -> BroadcastQuerySet:
+        return self.filter(state__in=[Broadcast.State.PLANNING, Broadcast.State.SENDING])
+
+
+class Broadcast(models.Model):
+    """A message to an audience (群发). Planned into deliveries, then sent through its one channel."""
+
+    class Kind(models.TextChoices):
+        NEW_ARRIVAL = "new_arrival", _("new arrival")
+
+    class Audience(models.TextChoices):
+        ALL_BOUND = "all_bound", _("all bound customers")
+        AGENT = "agent", _("the customers of one agent")
+        LEVEL = "level", _("bound customers of a level")
+        GROUP = "group", _("bound customers of a group")
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        PLANNING = "planning", _("planning")
+        SENDING = "sending", _("sending")
+        FINISHED = "finished", _("finished")
+
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices, default=Kind.NEW_ARRIVAL)
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("product")
+    )
+    channel = models.CharField(_("channel"), max_length=20)
+    subject = models.CharField(_("subject"), max_length=120)
+    body = models.TextField(
+        _("text"), max_length=2000, help_text=_("{nick}, {product} and {price} are replaced for each customer.")
+    )
+    audience = models.CharField(_("audience"), max_length=20, choices=Audience.choices, default=Audience.ALL_BOUND)
+    agent = models.ForeignKey(
+        Agent, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agent")
+    )
+    level = models.PositiveSmallIntegerField(_("level"), choices=Customer.Level.choices, null=True, blank=True)
+    group = models.ForeignKey(
+        Group, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("group")
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.DRAFT)
+    created_at = models.DateTimeField(_("created"))
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("by"))
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    planned_up_to = models.BigIntegerField(
+        _("planned up to"), default=0, editable=False, help_text=_("The last customer id that planning has passed.")
+    )
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    progressed_at = models.DateTimeField(_("last progress"), null=True, blank=True)
+
+    objects = BroadcastQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("broadcast")
+        verbose_name_plural = _("broadcasts")
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(audience="agent") | Q(agent__isnull=False),
+                name="broadcast_audience_names_agent",
+                violation_error_message=_("Choose the agent whose customers are meant."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(audience="level") | Q(level__isnull=False),
+                name="broadcast_audience_names_level",
+                violation_error_message=_("Choose the level that is meant."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(audience="group") | Q(group__isnull=False),
+                name="broadcast_audience_names_group",
+                violation_error_message=_("Choose the group that is meant."),
+            ),
+        ]
+        indexes = [
+            # the scheduler and the workers: what is to do
+            models.Index(fields=["state", "id"], name="broadcast_state"),
+        ]
+        permissions = [
+            ("send_broadcast", _("May send broadcasts to his own customers")),
+            ("send_broadcast_to_any", _("May send broadcasts to any customers")),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:messaging_broadcast_change", args=[self.pk])
+
+    def customers(self) -> CustomerQuerySet:
+        """The audience as it is now."""
+        bound = Customer.objects.bound()
+        if self.audience == self.Audience.AGENT:
+            return bound.filter(agent=self.agent_id)
+        if self.audience == self.Audience.LEVEL:
+            return bound.filter(level=self.level)
+        if self.audience == self.Audience.GROUP:
+            return bound.filter(groups=self.group_id)
+        return bound

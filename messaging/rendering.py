@@ -1,0 +1,35 @@
+"""Filling a broadcast's text. The placeholders are a closed list; nothing a user writes is ever run as a template."""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from .models import Broadcast
+
+PLACEHOLDERS = ("nick", "product", "price")
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def check_placeholders(text: str) -> None:
+    """Raise ValidationError that names a placeholder which nothing would fill."""
+    unknown = sorted({name for name in _PLACEHOLDER.findall(text)} - set(PLACEHOLDERS))
+    if unknown:
+        raise ValidationError(
+            _("There is no placeholder {%(name)s}. Use %(known)s."),
+            params={"name": unknown[0], "known": ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)},
+        )
+
+
+def fill(text: str, *, broadcast: Broadcast, nick: str) -> str:
+    """The text for one customer."""
+    product = broadcast.product
+    price = product.price if product else None
+    values = {
+        "nick": nick,
+        "product": product.name if product else "",
+        "price": "" if price is None else f"{price:.2f}",
+    }
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
