@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class CrmSiteConfig(AppConfig):
+    name = "crm_site"
+    verbose_name = _("Shop CRM")
+
+    def ready(self) -> None:
+        post_migrate.connect(_sync_roles, dispatch_uid="crm_site.sync_roles")
+
+
+def _sync_roles(sender: AppConfig, **kwargs: Any) -> None:
+    from .roles import sync_roles
+
+    # an app's permissions are made by Django's own receiver, which stands before this one
+    if sender.label in {"customers", "blocklist", "messaging"}:
+        sync_roles()

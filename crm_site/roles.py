@@ -1,0 +1,74 @@
+"""The roles of the staff. A role is a named set of permissions; no code asks for a role's name."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group, Permission
+
+AGENT, LEAD, MANAGER = "agent", "lead", "manager"
+
+_LOOK = (
+    "customers.view_customer",
+    "customers.view_account",
+    "customers.view_binding",
+    "customers.view_contactvalue",
+    "customers.view_group",
+    "customers.view_product",
+    "customers.view_order",
+    "customers.view_orderline",
+    "customers.view_refund",
+    "customers.view_review",
+    "customers.view_agent",
+    "blocklist.view_ban",
+    "blocklist.view_attempt",
+    "messaging.view_broadcast",
+    "messaging.view_delivery",
+)
+_SERVE = (
+    "customers.change_customer",
+    "customers.change_order",
+    "customers.change_product",
+    "customers.bind_customer",
+    "messaging.add_broadcast",
+    "messaging.change_broadcast",
+    "messaging.send_broadcast",
+)
+_LEAD = (
+    "customers.view_contact",
+    "customers.bind_any_customer",
+    "customers.add_group",
+    "customers.change_group",
+    "customers.change_agent",
+    "customers.view_importrun",
+    "customers.view_event",
+    "messaging.send_broadcast_to_any",
+)
+_MANAGE = (
+    "customers.add_agent",
+    "customers.add_customer",
+    "customers.add_product",
+    "customers.delete_group",
+    "customers.view_source",
+    "customers.add_source",
+    "customers.change_source",
+    "customers.view_apikey",
+    "customers.add_apikey",
+    "customers.change_apikey",
+    "blocklist.ban_any_customer",
+)
+
+PERMISSIONS: dict[str, tuple[str, ...]] = {
+    AGENT: (*_LOOK, *_SERVE, "blocklist.ban_own_customer"),
+    LEAD: (*_LOOK, *_SERVE, *_LEAD),
+    MANAGER: (*_LOOK, *_SERVE, *_LEAD, *_MANAGE),
+}
+
+
+def sync_roles() -> None:
+    """Give each role exactly its permissions. Runs after every migrate; repeating is safe."""
+    known = {
+        f"{app}.{codename}": pk
+        for pk, app, codename in Permission.objects.values_list("pk", "content_type__app_label", "codename")
+    }
+    for role, names in PERMISSIONS.items():
+        group, _created = Group.objects.get_or_create(name=role)
+        group.permissions.set([known[name] for name in names if name in known])

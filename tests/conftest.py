@@ -1,0 +1,101 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from customers.models import User
+from tests.factories import AgentFactory, UserFactory
+
+PROJECT = Path(__file__).resolve().parent.parent
+OLIST = PROJECT.parent / "shared" / "data" / "olist"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """Several people may run the suite on one server: TEST_DB_NAME tells their databases apart."""
+    if name := os.environ.get("TEST_DB_NAME"):
+        test = settings.DATABASES["default"].setdefault("TEST", {})
+        is_file = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+        test["NAME"] = str(settings.DATA_DIR / f"test-{name}.sqlite3") if is_file else f"test_{name}"
+
+
+@pytest.fixture(autouse=True)
+def _plain_files_and_memory(settings, tmp_path):
+    """A test writes into its own folder, wakes no worker by itself and hashes passwords quickly."""
+    settings.DATA_DIR = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def agent(db):
+    """An agent's profile; `agent.user` signs in."""
+    return AgentFactory(display_name="Ming", user__username="ming")
+
+
+@pytest.fixture
+def other_agent(db):
+    return AgentFactory(display_name="Lan", user__username="lan")
+
+
+@pytest.fixture
+def lead(db):
+    return UserFactory(username="lead", role="lead")
+
+
+@pytest.fixture
+def manager(db):
+    return UserFactory(username="manager", role="manager")
+
+
+@pytest.fixture
+def sign_in(client):
+    """Sign a staff user in and return the client."""
+
+    def _sign_in(user):
+        client.force_login(User.objects.get(pk=user.pk))
+        return client
+
+    return _sign_in
+
+
+@pytest.fixture
+def manage():
+    """Run a management command in a process of its own and return the finished process."""
+
+    def _manage(*arguments, env=None, timeout=120):
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return _manage
+
+
+@pytest.fixture
+def count_queries(django_assert_max_num_queries):
+    """Call something and return how many queries it took."""
+
+    def _count(call):
+        with django_assert_max_num_queries(1000) as captured:
+            call()
+        return len(captured)
+
+    return _count
