@@ -14,13 +14,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 OLIST = PROJECT.parent / "shared" / "data" / "olist"
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+def pytest_configure():
     """Several people may run the suite on one server: TEST_DB_NAME tells their databases apart."""
     if name := os.environ.get("TEST_DB_NAME"):
-        test = settings.DATABASES["default"].setdefault("TEST", {})
-        is_file = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
-        test["NAME"] = str(settings.DATA_DIR / f"test-{name}.sqlite3") if is_file else f"test_{name}"
+        database = settings.DATABASES["default"]
+        is_file = database["ENGINE"].endswith("sqlite3")
+        database.setdefault("TEST", {})["NAME"] = (
+            str(settings.DATA_DIR / f"test-{name}.sqlite3") if is_file else f"test_{name}"
+        )
 
 
 @pytest.fixture(autouse=True)
