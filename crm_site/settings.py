@@ -158,6 +158,37 @@ STORAGES = {
     },
 }
 
+# The skin of the admin ----------------------------------------------------------------------------------------------
+FORMAT_MODULE_PATH = ["crm_site.formats"]
+UNFOLD = {
+    "SITE_TITLE": _("Shop CRM"),
+    "SITE_HEADER": _("Shop CRM"),
+    "SITE_SYMBOL": "storefront",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "STYLES": ["crm_site.navigation.stylesheet"],
+    "SCRIPTS": ["crm_site.navigation.script"],
+    "SIDEBAR": {"navigation": "crm_site.navigation.sidebar"},
+    # A calm blue: told from red and green by everybody.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.2% .013 236)",
+            "100": "oklch(94.2% .028 236)",
+            "200": "oklch(88.6% .052 236)",
+            "300": "oklch(80.8% .082 236)",
+            "400": "oklch(71.5% .104 238)",
+            "500": "oklch(62.5% .112 240)",
+            "600": "oklch(51.5% .108 242)",
+            "700": "oklch(44.5% .094 243)",
+            "800": "oklch(38.5% .078 244)",
+            "900": "oklch(33.5% .062 245)",
+            "950": "oklch(25.5% .046 246)",
+        },
+    },
+}
+
 # What lower apps ask from upper ones --------------------------------------------------------------------------------
 PURCHASE_GATES = ["blocklist.gates.BanGate"]
 CHANNELS = {"inbox": "messaging.channels.inbox.InboxChannel"}

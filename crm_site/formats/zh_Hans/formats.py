@@ -1,0 +1,5 @@
+"""Dates as a clerk reads them anywhere: year first, 24 hours."""
+
+DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y-m-d H:i"
+TIME_FORMAT = "H:i"

@@ -1,0 +1,61 @@
+"""The sidebar, grouped by the jobs of the staff, and the files that every page of the panel loads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+
+def stylesheet(request: HttpRequest) -> str:
+    return static("crm_site/panel.css")
+
+
+def script(request: HttpRequest) -> str:
+    return static("crm_site/panel.js")
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups of the sidebar; a list stands there if it is registered and the user may view it."""
+    groups = [
+        (
+            _("Customers"),
+            [
+                ("customers.Customer", "group"),
+                ("customers.Order", "receipt_long"),
+                ("customers.Product", "inventory_2"),
+                ("customers.Review", "reviews"),
+                ("customers.Group", "sell"),
+                ("customers.ImportRun", "upload_file"),
+            ],
+        ),
+        (_("Service"), [("customers.Agent", "support_agent")]),
+        (_("Blocklist"), [("blocklist.Ban", "block"), ("blocklist.Attempt", "gpp_bad")]),
+        (_("Messages"), [("messaging.Broadcast", "campaign"), ("messaging.Delivery", "outgoing_mail")]),
+        (_("Reports"), [("customers.Event", "history")]),
+        (_("Staff"), [("customers.User", "badge"), ("auth.Group", "shield_person")]),
+    ]
+    shown = [{"title": title, "items": _items(request, lists)} for title, lists in groups]
+    return [group for group in shown if group["items"]]
+
+
+def _items(request: HttpRequest, lists: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    items = []
+    for label, icon in lists:
+        model = apps.get_model(label)
+        registered = admin.site.is_registered(model)
+        if registered and admin.site.get_model_admin(model).has_view_permission(request):
+            link = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            items.append({"title": _title(label, model), "icon": icon, "link": link})
+    return items
+
+
+def _title(label: str, model: Any) -> str:
+    # two models are called "group": the customers' labels, and the roles of the staff
+    return _("Roles") if label == "auth.Group" else capfirst(str(model._meta.verbose_name_plural))
