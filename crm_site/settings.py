@@ -189,6 +189,16 @@ UNFOLD = {
     },
 }
 
+# Logs: trouble only, to stderr. Nothing is mailed, so no request data leaves the machine that way. ----------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "level": "WARNING"}},
+    "root": {"handlers": ["stderr"]},
+    "loggers": {"django": {"level": "INFO"}},
+}
+
 # What lower apps ask from upper ones --------------------------------------------------------------------------------
 PURCHASE_GATES = ["blocklist.gates.BanGate"]
 CHANNELS = {"inbox": "messaging.channels.inbox.InboxChannel"}
