@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,10 +36,10 @@ class Command(BaseCommand):
 
 def collect_strings_in(copy: Path) -> None:
     """Run makemessages in a copy of the sources, so that the check leaves the sources alone."""
-    for name in (*APPS, "templates"):
+    for name in APPS:
         shutil.copytree(settings.BASE_DIR / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.mo"))
-    for app in APPS:
-        (copy / app / "locale").mkdir(exist_ok=True)
+        (copy / name / "locale").mkdir(exist_ok=True)
+    shutil.copytree(settings.BASE_DIR / "templates", copy / "templates")
     shutil.copy(settings.BASE_DIR / "manage.py", copy)
     made = subprocess.run(
         [sys.executable, "manage.py", "makemessages", "--locale", LOCALE, "--no-location"],
@@ -65,9 +66,10 @@ def complaints_about(app: str, copy: Path) -> list[str]:
 
 
 def message_ids(catalogue: Path, which: str) -> list[str]:
-    """The strings of a catalogue that msgattrib selects."""
+    """The strings of a catalogue that msgattrib selects; a long one comes in several quoted lines."""
     selected = gettext("msgattrib", which, "--no-obsolete", "--no-wrap", str(catalogue))
-    return [line.removeprefix("msgid ") for line in selected.splitlines() if line.startswith("msgid ")][1:]
+    quoted = re.findall(r'^msgid ((?:".*"\n)+)', selected, re.MULTILINE)
+    return [name for lines in quoted if (name := "".join(line[1:-1] for line in lines.splitlines()))]
 
 
 def compile_catalogue(catalogue: Path, copy: Path) -> Path:
