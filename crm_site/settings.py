@@ -82,8 +82,8 @@ TEMPLATES = [
 # Database -----------------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'demo.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE: a transaction takes the write lock when it begins, so it never fails half-way with "database is locked",
-    # and writers stand one after another, which the gate and the claims rely on.
+    # IMMEDIATE: a transaction takes the write lock when it begins, so it never fails half-way with "database is
+    # locked", and writers stand one after another, which the gate and the claims rely on.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -202,3 +202,48 @@ LOGGING = {
 # What lower apps ask from upper ones --------------------------------------------------------------------------------
 PURCHASE_GATES = ["blocklist.gates.BanGate"]
 CHANNELS = {"inbox": "messaging.channels.inbox.InboxChannel"}
+
+# REST API -----------------------------------------------------------------------------------------------------------
+# What a key may be allowed to do; each operation of the API names the one that it needs.
+API_SCOPES = [
+    "purchase-checks:write",
+    "orders:read",
+    "orders:write",
+    "orders:import",
+    "customers:read",
+    "customers:write",
+    "bans:read",
+    "bans:write",
+    "inbox:read",
+    "inbox:write",
+]
+API_BODY_LIMIT = 1_000_000
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "customers.api.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["customers.api.access.AccessPermission"],
+    "DEFAULT_PARSER_CLASSES": ["customers.api.bodies.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "customers.api.bodies.OnlyJSON",
+    "DEFAULT_FILTER_BACKENDS": ["customers.api.lists.StrictFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "customers.api.lists.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "customers.api.problems.problem_response",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Shop CRM",
+    "DESCRIPTION": "Customers, orders, the purchase gate, the blocklist and the storefront inbox.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connections, models, router
-from django.db.models import Expression, F, QuerySet, Value
+from django.db.models import QuerySet, Value
 
 Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
@@ -22,15 +22,17 @@ def insert_from(
 ) -> int:
     """Run one `INSERT INTO model (columns) SELECT … FROM rows` and return how many rows it wrote.
 
-    Each keyword names a field of `model`; its value is a plain value or an expression over `rows` (`F`, `Case`, …).
-    Fields left out take their Python default. With `ignore_conflicts` a row that breaks a unique constraint is left
+    Each keyword names a field of `model`; its value is a plain value, a row of another model, or an expression over
+    `rows` (`F`, `Case`, …). Fields left out take their Python default. With `ignore_conflicts` a row that breaks a unique constraint is left
     out, so repeating is safe. No `save()` runs and no signal is sent.
     """
     fields = {field.name: field for field in model._meta.concrete_fields if not field.primary_key}
     values: dict[str, Any] = {}
     for name, field in fields.items():
         value = columns.pop(name) if name in columns else field.get_default()
-        if not isinstance(value, (Expression, F)) and not hasattr(value, "resolve_expression"):
+        if isinstance(value, models.Model):
+            value = value.pk
+        if not hasattr(value, "resolve_expression"):
             value = Value(field.get_prep_value(value), output_field=_column_type(field))
         values[f"_{name}"] = value
     if columns:
@@ -40,13 +42,10 @@ def insert_from(
     sql, params = select.query.get_compiler(connection=connection).as_sql()
     quoted = ", ".join(connection.ops.quote_name(field.column) for field in fields.values())
     table = connection.ops.quote_name(model._meta.db_table)
-    # SQLite cannot parse ON CONFLICT after a SELECT that has no WHERE, so its own spelling stands in front there.
-    if not ignore_conflicts:
-        statement = f"INSERT INTO {table} ({quoted}) {sql}"
-    elif connection.vendor == "sqlite":
-        statement = f"INSERT OR IGNORE INTO {table} ({quoted}) {sql}"
-    else:
-        statement = f"INSERT INTO {table} ({quoted}) {sql} ON CONFLICT DO NOTHING"
+    statement = f"INSERT INTO {table} ({quoted}) {sql}"
+    if ignore_conflicts:
+        # WHERE true: without a WHERE, SQLite takes the ON of ON CONFLICT for a join
+        statement = f"INSERT INTO {table} ({quoted}) SELECT * FROM ({sql}) AS rows WHERE true ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.rowcount
@@ -74,7 +73,7 @@ def in_batches(rows: Rows, *, size: int | None = None) -> Iterator[Rows]:
 
 
 def stretch_end(rows: QuerySet[Any], size: int) -> int | None:
-    """The id of the `size`-th row in order of ids, or of the last one where there are fewer; None where there is none."""
+    """The id of the `size`-th row in order of ids, or of the last where there are fewer; None where there is none."""
     ids = rows.order_by("pk").values_list("pk", flat=True)
     full = list(ids[size - 1 : size])
     return full[0] if full else ids.last()

@@ -1,4 +1,4 @@
-"""Wake tasks: argument-free, one per kind of work. The rows are the truth; a task only wakes a worker to look at them."""
+"""Wake tasks: argument-free, one per kind of work. The rows are the truth; a task wakes a worker to look at them."""
 
 from django.utils import timezone
 from django_tasks import task

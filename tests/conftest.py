@@ -85,6 +85,7 @@ def manage():
             capture_output=True,
             text=True,
             timeout=timeout,
+            check=False,
         )
 
     return _manage

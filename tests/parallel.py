@@ -15,7 +15,7 @@ class Parallel:
         def run():
             try:
                 call(*arguments)
-            except BaseException as error:  # noqa: BLE001  (raised again in the test's own thread)
+            except BaseException as error:
                 self.errors.append(error)
             finally:
                 connection.close()

@@ -31,7 +31,7 @@ class BanQuerySet(models.QuerySet["Ban"]):
     def in_force(self, at: datetime) -> BanQuerySet:
         """Was in force at that moment of the past, lifted since or not."""
         return self.filter(
-            Q(started_at__lte=at), Q(until__isnull=True) | Q(until__gt=at), Q(ended_at__isnull=True) | Q(ended_at__gt=at)
+            Q(until__isnull=True) | Q(until__gt=at), Q(ended_at__isnull=True) | Q(ended_at__gt=at), started_at__lte=at
         )
 
     def liftable_by(self, user: User) -> BanQuerySet:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from customers.gates import Door, Question
 from blocklist.models import Attempt, Ban
+from customers.gates import Door, Question
 
 DOORS = {Door.CHECK: Attempt.Door.CHECK, Door.ORDER: Attempt.Door.ORDER}
 

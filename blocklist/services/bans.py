@@ -85,9 +85,7 @@ def ban_purchases(
         return BulkReport(banned=newly, standing=may - newly, refused=count - may)
 
 
-def _ban(
-    customers: CustomerQuerySet, *, type: str, by: User, at: datetime, until: datetime | None, note: str
-) -> int:
+def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, until: datetime | None, note: str) -> int:
     """Open a ban for each of the customers who has none standing. Rights and lock are the caller's."""
     if type not in Ban.Type.values:
         raise ValidationError({"type": _("There is no such type of ban.")})
@@ -103,7 +101,7 @@ def _ban(
         note=note,
         started_at=at,
         until=until,
-        by=by.pk,
+        by=by,
         by_manager=by.has_perm("blocklist.ban_any_customer"),
     )
     if count:

@@ -28,7 +28,7 @@ class ApiKey(models.Model):
         related_name="+",
         verbose_name=_("acts as"),
     )
-    # A key has 256 random bits, so one SHA-256 protects it as well as a slow password hash would, and is cheap to check.
+    # A key has 256 random bits: one SHA-256 protects it as well as a slow password hash would, and is cheap to check.
     key_hash = models.CharField(_("hash"), max_length=64, unique=True, editable=False)
     scopes = models.JSONField(_("scopes"), default=list)
     created_at = models.DateTimeField(_("created"))

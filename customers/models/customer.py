@@ -15,6 +15,7 @@ from .contact import ContactValue
 from .import_run import Imported
 
 if TYPE_CHECKING:
+    from .source import Source
     from .user import User
 
 
@@ -45,6 +46,14 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def with_account(self) -> CustomerQuerySet:
         return self.filter(Exists(Account.objects.filter(customer=OuterRef("pk"))))
 
+    def known_to(self, source: Source) -> CustomerQuerySet:
+        """Who has an account or an order there: whom that source's API key may see."""
+        from .order import Order  # noqa: PLC0415  (an order knows its customer; this question goes the other way)
+
+        accounts = Account.objects.filter(source=source, customer=OuterRef("pk"))
+        orders = Order.objects.filter(source=source, customer=OuterRef("pk"))
+        return self.filter(Exists(accounts) | Exists(orders))
+
     def matching(self, asked: identity.Identity) -> CustomerQuerySet:
         """Customers whom any of the given identifiers names: current nick, external id, phone, e-mail or address.
 
@@ -67,7 +76,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
     def search(self, text: str) -> CustomerQuerySet:
         """What a clerk types: the beginning of a nick (or a former one), a whole phone, e-mail, order number or id."""
-        from .order import Order  # an order knows its customer; this one question goes the other way
+        from .order import Order  # noqa: PLC0415  (an order knows its customer; this one question goes the other way)
 
         text = text.strip()
         if not text:

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Source(models.Model):
-    """A storefront or a marketplace shop (来源店铺). Account, order, product and review numbers are unique per source."""
+    """A storefront or a marketplace shop (来源店铺). Account, order and other numbers are unique in it."""
 
     code = models.SlugField(_("code"), max_length=40, unique=True)
     name = models.CharField(_("name"), max_length=100)

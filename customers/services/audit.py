@@ -25,5 +25,5 @@ def record(
     `verb` is `noun.past_tense`, such as `ban.set`. Holds no values, only ids and field names.
     """
     event = Event.objects.create(at=at, by=by, verb=verb, fields=list(fields), reason=reason[:200])
-    insert_from(EventRow, rows, event=event.pk, model=rows.model._meta.label_lower, row_id=F(row_id))
+    insert_from(EventRow, rows, event=event, model=rows.model._meta.label_lower, row_id=F(row_id))
     return event

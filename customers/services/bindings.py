@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext as _
 
 from customers.bulk import insert_from
-from customers.models import Agent, Binding, Customer, User
+from customers.models import Agent, Binding, User
 
 from . import audit
 
@@ -61,15 +61,15 @@ def _open_bindings(customers: CustomerQuerySet, *, agent: Agent, by: User, at: d
         Binding,
         customers,
         customer=F("pk"),
-        agent=agent.pk,
+        agent=agent,
         started_at=at,
-        by=by.pk,
+        by=by,
         reason=reason,
         ignore_conflicts=True,
     )
     if count:
         opened = Binding.objects.filter(agent=agent, started_at=at, ended_at__isnull=True)
-        bound = Customer.objects.filter(pk__in=opened.values("customer"))
+        bound = customers.filter(Exists(opened.filter(customer=OuterRef("pk"))))
         audit.record("customer.bound", bound, by=by, at=at, fields=["agent"], reason=reason)
         bound.update(agent=agent, updated_at=at)
     return count

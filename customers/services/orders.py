@@ -52,9 +52,7 @@ class Intake:
     created: bool
 
 
-def take_order(
-    facts: OrderFacts, *, source: Source, buyer: Identity, at: datetime, placed: bool = False
-) -> Intake:
+def take_order(facts: OrderFacts, *, source: Source, buyer: Identity, at: datetime, placed: bool = False) -> Intake:
     """Ask the gate and record the order, in one transaction under the shared intake lock.
 
     A number that is known in this source is answered with the recorded order and the gate is not asked, so repeating
@@ -66,9 +64,7 @@ def take_order(
         if known := Order.objects.filter(source=source, number=facts.number).first():
             return Intake(order=known, decision=None, created=False)
         decision = gates.ask(
-            Question(
-                buyer=buyer, door=Door.ORDER, at=at, order_number=facts.number, amount=facts.amount, placed=placed
-            )
+            Question(buyer=buyer, door=Door.ORDER, at=at, order_number=facts.number, amount=facts.amount, placed=placed)
         )
         if decision.outcome is Outcome.REFUSE and not placed:
             return Intake(order=None, decision=decision, created=False)

@@ -55,7 +55,11 @@ def refresh_trade_figures(customers: CustomerQuerySet) -> int:
         close_trade_count=_of_customer(closed, "customer", Count("pk"), 0, count),
         close_trade_amount=Round(_of_customer(closed, "customer", Sum("amount"), 0, MONEY), 2),
         last_trade_at=Subquery(
-            done.filter(customer=OuterRef("pk")).order_by().values("customer").annotate(at=Max("ordered_at")).values("at")
+            done.filter(customer=OuterRef("pk"))
+            .order_by()
+            .values("customer")
+            .annotate(at=Max("ordered_at"))
+            .values("at")
         ),
     )
     by_hand = Customer.CustomerSource.BY_HAND

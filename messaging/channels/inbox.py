@@ -34,7 +34,7 @@ class InboxChannel(Channel):
         insert_from(
             InboxMessage,
             deliveries,
-            broadcast=broadcast.pk,
+            broadcast=broadcast,
             customer=F("customer"),
             sent_at=at,
             ignore_conflicts=True,

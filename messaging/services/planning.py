@@ -31,7 +31,7 @@ def plan_stretch(*, at: datetime) -> bool:
             insert_from(
                 Delivery,
                 rest.filter(pk__lte=last),
-                broadcast=broadcast.pk,
+                broadcast=broadcast,
                 customer=F("pk"),
                 planned_at=at,
                 ignore_conflicts=True,

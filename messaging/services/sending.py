@@ -31,7 +31,7 @@ MOST_ATTEMPTS = 5
 
 
 def send_batch(*, clock: Callable[[], datetime]) -> bool:
-    """Claim, send and settle one batch of the oldest broadcast that has one; return whether there was anything to do."""
+    """Claim, send and settle one batch of the oldest broadcast that has one; return whether anything was to do."""
     for broadcast in Broadcast.objects.to_send().order_by("pk"):
         channel = get_channel(broadcast.channel)
         claimed_at = clock()

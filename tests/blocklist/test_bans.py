@@ -135,7 +135,12 @@ def test_lift_ends_the_ban_with_its_reason_and_keeps_the_record(agent):
 
     lifted = lift_ban(customer, reason="we agreed", by=agent.user, at=LATER)
 
-    assert (lifted.pk, lifted.ended_at, lifted.lifted_by, lifted.lift_reason) == (ban.pk, LATER, agent.user, "we agreed")
+    assert (lifted.pk, lifted.ended_at, lifted.lifted_by, lifted.lift_reason) == (
+        ban.pk,
+        LATER,
+        agent.user,
+        "we agreed",
+    )
     assert banned_ids(LATER) == set()
     assert Event.objects.filter(verb="ban.lifted").count() == 1
 

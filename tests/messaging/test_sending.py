@@ -9,7 +9,9 @@ from blocklist.services.bans import ban_purchase, lift_ban
 from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery, InboxMessage
 from messaging.services.broadcasts import Ledger, Preview, ledger, preview, send
-from messaging.services.sending import LEASE, claim, deliver as deliver_batch
+from messaging.services.planning import plan_stretch
+from messaging.services.sending import LEASE, claim
+from messaging.services.sending import deliver as deliver_batch
 from tests.factories import NOON, BanFactory, BroadcastFactory, CustomerFactory, GroupFactory
 from tests.parallel import Parallel
 
@@ -162,7 +164,6 @@ def test_planning_stopped_half_way_goes_on_where_it_was(settings, agent, manager
     customers = [CustomerFactory(agent=agent) for _ in range(5)]
     broadcast = BroadcastFactory()
     send(broadcast, by=manager, at=NOON)
-    from messaging.services.planning import plan_stretch
 
     assert plan_stretch(at=clock())
     assert broadcast.deliveries.count() == 2

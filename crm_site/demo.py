@@ -1,0 +1,286 @@
+"""A made-up shop to try the product with. Everything in it is invented, and the same each time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+
+from django.contrib.auth.models import Group as Role
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Mod
+from django.utils.translation import gettext as _
+
+from blocklist.models import Ban
+from blocklist.services.bans import ban_purchases
+from customers import identity
+from customers.models import (
+    Account,
+    Agent,
+    ApiKey,
+    ContactValue,
+    Customer,
+    Group,
+    Order,
+    OrderLine,
+    Product,
+    Review,
+    Source,
+    User,
+)
+from customers.services.api_keys import hash_key
+from customers.services.bindings import bind
+from customers.services.trade_figures import rebuild_trade_figures
+from messaging.models import Broadcast
+from messaging.services.broadcasts import save_draft, send
+from messaging.services.work import work
+from messaging.signals import WorkKind
+
+from .roles import AGENT, LEAD, MANAGER
+
+# Only ever valid in a database that seed_demo filled, which listens on this machine alone.
+DEMO_API_KEY = "crm_demo-key-of-the-made-up-shop"
+DEMO_PASSWORD = "demo"  # noqa: S105
+DEMO_SCOPES = ["purchase-checks:write", "orders:write", "orders:read", "customers:read", "bans:read", "inbox:read"]
+STAFF = [
+    (AGENT, "ming", "小明 Ming"),
+    (AGENT, "lan", "小兰 Lan"),
+    (AGENT, "yue", "小月 Yue"),
+    (LEAD, "chen", "Chen"),
+    (MANAGER, "lin", "Lin"),
+]
+LOGINS: list[tuple[str, str, str]] = [(role, login, DEMO_PASSWORD) for role, login, _name in STAFF]
+BANNED_NICK, ALLOWED_NICK = "test-banned", "test-allowed"
+BATCH = 2_000
+
+ADJECTIVES = ("青柠", "晚风", "微光", "云朵", "半夏", "橘子", "清晨", "南方", "月亮", "星河", "初雪", "白露", "海盐")
+NOUNS = ("小鹿", "麻雀", "书房", "花店", "列车", "邮差", "面包", "旅人", "渔夫", "松鼠", "画师", "木匠", "茶客", "海鸥")
+PLACES = [("浙江省", "杭州市"), ("江苏省", "苏州市"), ("广东省", "东莞市"), ("四川省", "成都市"), ("北京", "北京市")]
+GOODS = [
+    ("亚麻衬衫 Linen shirt", "129.00"),
+    ("羊毛围巾 Wool scarf", "89.00"),
+    ("帆布背包 Canvas backpack", "199.00"),
+    ("陶瓷茶杯 Ceramic tea cup", "39.90"),
+    ("竹编收纳篮 Bamboo basket", "59.00"),
+    ("香薰蜡烛 Scented candle", "45.50"),
+    ("棉麻桌布 Cotton tablecloth", "75.00"),
+    ("手工皂 Handmade soap", "19.90"),
+]
+NEW_GOODS = [("真丝睡衣 Silk pyjamas", "359.00"), ("胡桃木托盘 Walnut tray", "139.00")]
+PRAISE = ["很好，下次还来。", "Nice quality, quick parcel.", "包装用心。", "As described.", ""]
+COMPLAINTS = ["差评！不给钱就追评。", "Bad. Refund me or I go on.", "和图片不一样。"]
+
+
+class NotEmpty(Exception):
+    """The database holds customers already."""
+
+
+def seed(*, customers: int, at: datetime) -> None:
+    """Fill an empty database with a made-up shop, all or nothing. Raises NotEmpty where customers are there already."""
+    with transaction.atomic():
+        if Customer.objects.exists():
+            raise NotEmpty(_("The database already holds customers; the demo shop fills an empty one only."))
+        dice = random.Random(20260305)  # noqa: S311  (the shop is the same each time)
+        source = Source.objects.get_or_create(code="own", defaults={"name": "Demo shop"})[0]
+        staff = _seed_staff(source, at=at)
+        products = _seed_products(source)
+        _seed_customers(source, dice, count=max(customers - 2, 0), at=at)
+        _seed_test_buyers(source, at=at)
+        _seed_orders(source, products, dice, at=at)
+        rebuild_trade_figures()
+        _seed_levels_and_groups()
+        _seed_bindings(staff, at=at)
+        _seed_bans(staff, at=at)
+        _seed_broadcast(staff, at=at)
+
+
+def _seed_staff(source: Source, *, at: datetime) -> dict[str, User]:
+    staff = {}
+    for role, login, name in STAFF:
+        user = User.objects.create_user(login, password=DEMO_PASSWORD, is_staff=True, first_name=name)
+        user.groups.add(Role.objects.get(name=role))
+        if role == AGENT:
+            Agent.objects.create(user=user, display_name=name, status=Agent.Status.ONLINE)
+        staff[login] = user
+    ApiKey.objects.create(
+        name="Demo storefront", source=source, key_hash=hash_key(DEMO_API_KEY), scopes=DEMO_SCOPES, created_at=at
+    )
+    return staff
+
+
+def _seed_products(source: Source) -> list[Product]:
+    goods = [(name, price, False) for name, price in GOODS] + [(name, price, True) for name, price in NEW_GOODS]
+    return Product.objects.bulk_create(
+        Product(source=source, external_id=f"P{number:03d}", name=name, price=Decimal(price), is_new=is_new)
+        for number, (name, price, is_new) in enumerate(goods, start=1)
+    )
+
+
+def _seed_customers(source: Source, dice: random.Random, *, count: int, at: datetime) -> None:
+    numbers = iter(range(1, count + 1))
+    while batch := list(islice(numbers, BATCH)):
+        people = Customer.objects.bulk_create(_person(dice, at=at) for _number in batch)
+        named = [
+            (person, f"{dice.choice(ADJECTIVES)}{dice.choice(NOUNS)}{number}")
+            for person, number in zip(people, batch, strict=True)
+            if number % 25  # every 25th is a guest without an account
+        ]
+        Account.objects.bulk_create(
+            Account(customer=person, source=source, external_id=nick, nick=nick) for person, nick in named
+        )
+        ContactValue.objects.bulk_create(
+            _phone(person, f"1990000{number % 10_000:04d}")
+            for person, number in zip(people, batch, strict=True)
+            if number < 10_000
+        )
+
+
+def _person(dice: random.Random, *, at: datetime) -> Customer:
+    province, city = dice.choice(PLACES)
+    known_for = timedelta(days=dice.randint(20, 400), minutes=dice.randint(0, 1440))
+    language = "en" if dice.random() < 0.1 else ""
+    return Customer(province=province, city=city, registered_at=at - known_for, language=language)
+
+
+def _phone(person: Customer, number: str) -> ContactValue:
+    return ContactValue(
+        customer=person, kind=ContactValue.Kind.PHONE, value=number, key=identity.contact_key("phone", number)
+    )
+
+
+def _seed_test_buyers(source: Source, *, at: datetime) -> None:
+    for nick in (BANNED_NICK, ALLOWED_NICK):
+        customer = Customer.objects.create(registered_at=at - timedelta(days=90))
+        Account.objects.create(customer=customer, source=source, external_id=nick, nick=nick)
+
+
+def _seed_orders(source: Source, products: list[Product], dice: random.Random, *, at: datetime) -> None:
+    orders = _orders(source, dice, at=at)
+    old = [product for product in products if not product.is_new]
+    while batch := list(islice(orders, BATCH)):
+        lines = []
+        for order in batch:
+            product, pieces = dice.choice(old), dice.choice([1, 1, 1, 2, 3])
+            order.amount = product.price * pieces  # type: ignore[operator]
+            if order.paid_at:
+                order.paid_amount = order.amount
+            lines.append(
+                OrderLine(
+                    order=order,
+                    line_number=1,
+                    product=product,
+                    title=product.name,
+                    quantity=pieces,
+                    price=product.price,
+                )
+            )
+        Order.objects.bulk_create(batch)
+        OrderLine.objects.bulk_create(lines)
+        Review.objects.bulk_create(_reviews(source, batch, lines, dice))
+
+
+def _orders(source: Source, dice: random.Random, *, at: datetime) -> Iterator[Order]:
+    status = Order.Status
+    number = 0
+    people = Customer.objects.order_by("pk").values_list("pk", "registered_at")
+    for customer, known_since in people.iterator(chunk_size=BATCH):
+        for _time in range(dice.choice([0, 1, 1, 1, 2, 3])):
+            number += 1
+            ordered_at = known_since + (at - known_since) * dice.random()
+            state = dice.choices(
+                [status.DONE, status.CLOSED, status.SENT, status.PAID, status.UNPAID], [70, 10, 8, 8, 4]
+            )[0]
+            yield Order(
+                source=source,
+                number=f"{3_000_000_000_000_000 + number}",
+                customer_id=customer,
+                status=state,
+                close_reason="买家未付款" if state == status.CLOSED else "",
+                ordered_at=ordered_at,
+                paid_at=None if state in (status.UNPAID, status.CLOSED) else ordered_at + timedelta(minutes=3),
+                sent_at=ordered_at + timedelta(days=1) if state in (status.SENT, status.DONE) else None,
+                done_at=ordered_at + timedelta(days=6) if state == status.DONE else None,
+                closed_at=ordered_at + timedelta(days=1) if state == status.CLOSED else None,
+                flag=dice.choice([0, 0, 0, 0, 1, 3]),
+            )
+
+
+def _reviews(source: Source, orders: list[Order], lines: list[OrderLine], dice: random.Random) -> Iterator[Review]:
+    for order, line in zip(orders, lines, strict=True):
+        if order.status != Order.Status.DONE or dice.random() < 0.4:
+            continue
+        score = dice.choices([5, 4, 3, 2, 1], [60, 20, 8, 4, 8])[0]
+        yield Review(
+            source=source,
+            external_id=f"R{order.number}",
+            customer_id=order.customer_id,
+            order=order,
+            product=line.product,
+            score=score,
+            text=dice.choice(PRAISE if score > 2 else COMPLAINTS),
+            reviewed_at=order.ordered_at + timedelta(days=8),
+        )
+
+
+def _seed_levels_and_groups() -> None:
+    for level, amount in ((1, 1), (2, 200), (3, 500), (4, 1000)):
+        Customer.objects.filter(trade_amount__gte=amount).update(level=level)
+    for name, condition in (("回头客 Regulars", {"trade_count__gte": 2}), ("杭州 Hangzhou", {"city": "杭州市"})):
+        group = Group.objects.create(name=name)
+        Customer.groups.through.objects.bulk_create(
+            (
+                Customer.groups.through(group_id=group.pk, customer_id=customer)
+                for customer in Customer.objects.filter(**condition).values_list("pk", flat=True)
+            ),
+            batch_size=BATCH,
+        )
+
+
+def share(rows: QuerySet[Customer], part: int, parts: int) -> QuerySet[Customer]:
+    """One of `parts` even shares of the customers, by their ids."""
+    return rows.alias(part=Mod(F("pk"), parts)).filter(part=part)
+
+
+def _seed_bindings(staff: dict[str, User], *, at: datetime) -> None:
+    customers = Customer.objects.exclude(accounts__nick__in=[BANNED_NICK, ALLOWED_NICK])
+    for part, login in enumerate(("ming", "lan", "yue")):
+        # one share in ten stays without an agent
+        for slot in range(part * 3, part * 3 + 3):
+            bind(share(customers, slot, 10), agent=staff[login].agent, by=staff["lin"], at=at - timedelta(days=10))  # type: ignore[arg-type]
+    tests = Customer.objects.filter(accounts__nick__in=[BANNED_NICK, ALLOWED_NICK])
+    bind(tests, agent=staff["ming"].agent, by=staff["lin"], at=at - timedelta(days=9))
+
+
+def _seed_bans(staff: dict[str, User], *, at: datetime) -> None:
+    ming, lan, lin = staff["ming"], staff["lan"], staff["lin"]
+    test = Customer.objects.filter(accounts__nick=BANNED_NICK)
+    ban_purchases(test, type=Ban.Type.EXTORTION, by=ming, at=at - timedelta(days=3), note="Made-up test buyer.")
+    bad = Customer.objects.filter(reviews__score=1).exclude(reviews__score__gt=1)
+    for user, type_, days, until in (
+        (ming, Ban.Type.BAD_REVIEWER, 5, None),
+        (lan, Ban.Type.MALICIOUS_REFUND, 2, at + timedelta(days=28)),
+        (lin, Ban.Type.COMPETITOR, 1, None),
+    ):
+        own = bad.filter(agent__user=user) if user != lin else bad.filter(agent__isnull=True)
+        first = own.order_by("pk").values("pk")[:3]
+        chosen = Customer.objects.filter(pk__in=list(first.values_list("pk", flat=True)))
+        ban_purchases(chosen, type=type_, by=user, at=at - timedelta(days=days), until=until)
+
+
+def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:
+    product = Product.objects.new().order_by("pk")[0]
+    broadcast = Broadcast(
+        product=product,
+        channel="inbox",
+        subject="上新 New: {product}",
+        body="{nick}，新品 {product} 上架了，¥{price}。 It has just arrived.",
+    )
+    yesterday = at - timedelta(days=1)
+    save_draft(broadcast, by=staff["lin"], at=yesterday)
+    send(broadcast, by=staff["lin"], at=yesterday)
+    for kind in (WorkKind.PLAN, WorkKind.SEND):
+        while work(kind, clock=lambda: yesterday, stretch=timedelta(seconds=1)):
+            pass
