@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from .models import Broadcast
+if TYPE_CHECKING:
+    from .models import Broadcast
 
 PLACEHOLDERS = ("nick", "product", "price")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")

@@ -1,0 +1,3 @@
+from . import broadcasts, deliveries
+
+__all__ = ["broadcasts", "deliveries"]

@@ -3,18 +3,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Agent, Customer, Group, Product
+from messaging.rendering import check_placeholders
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
 
 class BroadcastQuerySet(models.QuerySet["Broadcast"]):
+    def drafts(self) -> BroadcastQuerySet:
+        return self.filter(state=Broadcast.State.DRAFT)
+
     def to_plan(self) -> BroadcastQuerySet:
         return self.filter(state=Broadcast.State.PLANNING)
 
@@ -23,6 +29,22 @@ class BroadcastQuerySet(models.QuerySet["Broadcast"]):
 
     def moving(self) -> BroadcastQuerySet:
         return self.filter(state__in=[Broadcast.State.PLANNING, Broadcast.State.SENDING])
+
+    def with_counts(self) -> BroadcastQuerySet:
+        """Adds `planned_count`, `sent_count`, `excluded_count` and `failed_count`: deliveries, from their index alone."""
+        from .delivery import Delivery  # a delivery knows its broadcast; this one question goes the other way
+
+        def count(rows: models.QuerySet[Delivery]) -> Coalesce:
+            per_broadcast = rows.filter(broadcast=OuterRef("pk")).order_by().values("broadcast")
+            return Coalesce(Subquery(per_broadcast.annotate(count=Count("pk")).values("count")), 0)
+
+        deliveries = Delivery.objects.all()
+        return self.annotate(
+            planned_count=count(deliveries),
+            sent_count=count(deliveries.filter(state=Delivery.State.SENT)),
+            excluded_count=count(deliveries.filter(state=Delivery.State.EXCLUDED)),
+            failed_count=count(deliveries.filter(state=Delivery.State.FAILED)),
+        )
 
 
 class Broadcast(models.Model):
@@ -106,6 +128,33 @@ class Broadcast(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:messaging_broadcast_change", args=[self.pk])
+
+    def clean(self) -> None:
+        """Refuse a text that nothing could fill, at its field."""
+        errors: dict[str, ValidationError] = {}
+        for name in ("subject", "body"):
+            try:
+                check_placeholders(getattr(self, name))
+            except ValidationError as error:
+                errors[name] = error
+        if errors:
+            raise ValidationError(dict(errors))
+
+    def is_draft(self) -> bool:
+        return self.state == self.State.DRAFT
+
+    def is_moving(self) -> bool:
+        """Being planned or sent."""
+        return self.state in (self.State.PLANNING, self.State.SENDING)
+
+    def audience_name(self) -> str:
+        """The audience in words, with what it names."""
+        named = {
+            self.Audience.AGENT: self.agent,
+            self.Audience.LEVEL: self.get_level_display(),
+            self.Audience.GROUP: self.group,
+        }.get(self.Audience(self.audience))
+        return f"{self.get_audience_display()}: {named}" if named else self.get_audience_display()
 
     def customers(self) -> CustomerQuerySet:
         """The audience as it is now."""

@@ -10,12 +10,15 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from customers.models import User
+from customers.models import Customer, User
 from customers.services import audit
 from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery
 from messaging.rules import exclusion
 from messaging.signals import WorkKind, work_waiting
+
+# What may be changed as long as the broadcast is a draft.
+EDITABLE = ("product", "channel", "subject", "body", "audience", "agent", "level", "group")
 
 
 class MayNotSend(PermissionDenied):
@@ -44,6 +47,18 @@ def preview(broadcast: Broadcast, *, at: datetime) -> Preview:
     return Preview(audience=receiving + sum(counts.values()), receiving=receiving, excluded=counts)
 
 
+def a_receiver(broadcast: Broadcast, *, at: datetime) -> Customer | None:
+    """One customer who would receive the broadcast at that moment, to show the text as he will see it."""
+    reason = exclusion(get_channel(broadcast.channel), customer="pk", at=at)
+    receiving = broadcast.customers().annotate(reason=reason).filter(reason=Delivery.Reason.NONE)
+    return receiving.order_by("pk").first()
+
+
+def may_announce(user: User) -> bool:
+    """Whether this staff user may send broadcasts to anybody at all."""
+    return user.has_perm("messaging.send_broadcast") or user.has_perm("messaging.send_broadcast_to_any")
+
+
 def why_may_not_send(broadcast: Broadcast, user: User) -> str:
     """Empty where this staff user may send the broadcast; else the sentence that says why not."""
     if user.has_perm("messaging.send_broadcast_to_any"):
@@ -66,11 +81,26 @@ def save_draft(broadcast: Broadcast, *, by: User, at: datetime) -> Broadcast:
     return broadcast
 
 
+def change_draft(broadcast: Broadcast, *, by: User, at: datetime) -> Broadcast:
+    """Store the changes to a draft. Raises ValidationError naming the field, MayNotSend where the draft or its new
+    audience is not the user's, AlreadyStarted where somebody has sent it meanwhile."""
+    broadcast.full_clean()
+    drafts = Broadcast.objects.drafts().filter(pk=broadcast.pk)
+    for version in (*drafts.select_related("agent"), broadcast):
+        if why := why_may_not_send(version, by):
+            raise MayNotSend(why)
+    with transaction.atomic():
+        if not drafts.update(**{name: getattr(broadcast, name) for name in EDITABLE}):
+            raise AlreadyStarted(_("This broadcast has been started already."))
+        audit.record("broadcast.changed", Broadcast.objects.filter(pk=broadcast.pk), by=by, at=at, fields=EDITABLE)
+    return broadcast
+
+
 def send(broadcast: Broadcast, *, by: User, at: datetime) -> None:
     """Start sending a draft now; the workers plan and send it. Raises MayNotSend, AlreadyStarted."""
     if why := why_may_not_send(broadcast, by):
         raise MayNotSend(why)
-    draft = Broadcast.objects.filter(pk=broadcast.pk, state=Broadcast.State.DRAFT)
+    draft = Broadcast.objects.drafts().filter(pk=broadcast.pk)
     with transaction.atomic():
         if not draft.update(state=Broadcast.State.PLANNING, started_at=at, progressed_at=at):
             raise AlreadyStarted(_("This broadcast has been started already."))

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.paginator import InfinitePaginator
+
+from customers.admin.base import ReadOnlyAdmin
+from customers.admin.cells import NOTHING, moment
+from customers.admin.customer_rows import linked_name, with_names
+from customers.models import Customer
+from messaging.models import Broadcast, Delivery
+
+from .figures import delivery_badge, figures
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """The ledger: opened for one broadcast (`?broadcast=`) or one customer (`?customer=`)."""
+
+    list_display = ("customer_link", "state_shown", "why_not", "settled", "broadcast_link")
+    list_display_links = None
+    list_filter = ("state", "reason")
+    ordering = ("-pk",)
+    search_fields = ("customer",)  # shows the box; what it finds is the customers' own search
+    search_help_text = gettext_lazy("Nick, phone, e-mail or order number")
+    actions = None
+    show_facets = admin.ShowFacets.NEVER
+    list_before_template = "admin/messaging/delivery/ledger_head.html"
+    empty_list_text = gettext_lazy("Nothing has been sent yet. Announce a new product: its ledger stands here.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        self.request = request
+        customers = with_names(Customer.objects.all(), request, timezone.now())
+        rows = super().get_queryset(request).select_related("broadcast")
+        return rows.prefetch_related(Prefetch("customer", customers))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(customer__in=Customer.objects.search(search_term).order_by().values("pk")), False
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Paginator:
+        """Counts within a broadcast or a customer, where an index does it; all rows of all times are not counted."""
+        if {"broadcast", "customer"} & request.GET.keys():
+            return super().get_paginator(request, *args, **kwargs)
+        return InfinitePaginator(*args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        asked = request.GET.get("broadcast", "")
+        broadcast = Broadcast.objects.filter(pk=asked).first() if asked.isdecimal() else None
+        context: dict[str, Any] = {"title": _("Ledger")}
+        if broadcast:
+            context |= {"broadcast": broadcast, "figures": figures(broadcast, at=timezone.now())}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @admin.display(description=gettext_lazy("customer"))
+    def customer_link(self, delivery: Delivery) -> SafeString | str:
+        return linked_name(delivery.customer, self.request)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_shown(self, delivery: Delivery) -> SafeString:
+        return delivery_badge(delivery)
+
+    @admin.display(description=gettext_lazy("why not"))
+    def why_not(self, delivery: Delivery) -> str:
+        return delivery.get_reason_display() or NOTHING
+
+    @admin.display(description=gettext_lazy("settled"))
+    def settled(self, delivery: Delivery) -> str:
+        return moment(delivery.settled_at)
+
+    @admin.display(description=gettext_lazy("broadcast"))
+    def broadcast_link(self, delivery: Delivery) -> SafeString:
+        return format_html('<a href="{}">{}</a>', delivery.broadcast.get_absolute_url(), delivery.broadcast)
