@@ -7,6 +7,7 @@ class BlocklistConfig(AppConfig):
     verbose_name = _("Blocklist")
 
     def ready(self) -> None:
-        from . import customer_parts
+        from . import customer_parts, receivers
 
+        receivers.connect()
         customer_parts.register()

@@ -7,9 +7,7 @@ from customers.models import Customer
 
 from .models import Ban
 from .public_text import refusal_text
-from .services.attempts import log_attempt
-
-CODE = "purchase_banned"
+from .services.attempts import PURCHASE_BANNED, log_attempt
 
 
 class BanGate(PurchaseGate):
@@ -20,5 +18,5 @@ class BanGate(PurchaseGate):
         ban = Ban.objects.standing(question.at).filter(customer__in=customers).order_by("pk").first()
         if ban is None:
             return ALLOWED
-        log_attempt(ban, question=question, code=CODE)
-        return Decision(outcome=Outcome.REFUSE, code=CODE, public_message=refusal_text(), ban_id=ban.pk)
+        log_attempt(ban, question=question, code=PURCHASE_BANNED)
+        return Decision(outcome=Outcome.REFUSE, code=PURCHASE_BANNED, public_message=refusal_text(), ban_id=ban.pk)

@@ -12,7 +12,9 @@ from enum import IntEnum
 from functools import cache
 
 from django.conf import settings
+from django.db import models
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from .identity import Identity
 
@@ -25,9 +27,12 @@ class Outcome(IntEnum):
     REFUSE = 2
 
 
-class Door(IntEnum):
-    CHECK = 0
-    ORDER = 1
+class Door(models.TextChoices):
+    """Where the question comes from."""
+
+    CHECK = "check", _("purchase check")
+    ORDER = "order", _("order")
+    IMPORT = "import", _("import")
 
 
 @dataclass(frozen=True)

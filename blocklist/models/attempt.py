@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from customers.gates import Door
 from customers.models import Customer, Source
 
 from .ban import Ban
@@ -17,10 +18,6 @@ class Attempt(models.Model):
     class Outcome(models.TextChoices):
         REFUSED = "refuse", _("refused")
         DESPITE = "despite", _("bought despite the ban")
-
-    class Door(models.TextChoices):
-        CHECK = "check", _("purchase check")
-        ORDER = "order", _("order")
 
     at = models.DateTimeField(_("at"), db_index=True)
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
