@@ -160,6 +160,7 @@ STORAGES = {
 
 # The skin of the admin ----------------------------------------------------------------------------------------------
 FORMAT_MODULE_PATH = ["crm_site.formats"]
+FILTERS_EMPTY_CHOICE_LABEL = _("any")
 UNFOLD = {
     "SITE_TITLE": _("Shop CRM"),
     "SITE_HEADER": _("Shop CRM"),
@@ -244,6 +245,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "customers.models.Order.Status",
+        "ToldOrderStatus": "customers.api.orders.TOLD_STATUSES",
+        "AgentStatus": "customers.models.Agent.Status",
+        "ContactState": "customers.models.ContactValue.State",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

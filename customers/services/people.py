@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from customers import identity
@@ -41,6 +41,14 @@ def keep_customer(buyer: Identity, *, at: datetime) -> Customer | None:
     An unknown account whose phone or e-mail belongs to a customer becomes that customer's further account. A changed
     nick is noted and the former one kept. Repeating is safe. Runs inside the caller's transaction or its own.
     """
+    try:
+        return _find_or_make(buyer, at=at)
+    except IntegrityError:
+        # the same new buyer came in twice at the same moment, and the other one was first: now he is found
+        return _find_or_make(buyer, at=at)
+
+
+def _find_or_make(buyer: Identity, *, at: datetime) -> Customer | None:
     with transaction.atomic():
         customer = find_customer(buyer)
         if customer is None:

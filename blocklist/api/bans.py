@@ -1,0 +1,151 @@
+"""Banning from buying (禁止购买), lifting it, and the list of bans."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_filters import BooleanFilter, ChoiceFilter, NumberFilter
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.fields import get_error_detail
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet, ViewSet
+
+from blocklist.models import Ban
+from blocklist.services.bans import NotBanned, ban_purchase, lift_ban
+from customers.api.access import Access, acting_user, asking_key, visible_customers
+from customers.api.bodies import MomentField, StrictSerializer
+from customers.api.problems import Conflict
+from customers.filters import StrictFilterSet
+
+
+class BanSerializer(serializers.ModelSerializer[Ban]):
+    by = serializers.CharField(source="by.username", read_only=True)
+    is_standing = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Ban
+        fields = [
+            "id",
+            "customer",
+            "type",
+            "note",
+            "started_at",
+            "until",
+            "is_standing",
+            "by",
+            "by_manager",
+            "ended_at",
+            "lift_reason",
+        ]
+
+    def get_is_standing(self, ban: Ban) -> bool:
+        return ban.is_standing(self.context["at"])
+
+
+class BanBody(StrictSerializer):
+    """Type and, if wanted, note and end: by a moment or in so many days. Without either the ban has no end."""
+
+    type = serializers.ChoiceField(choices=Ban.Type.choices)
+    note = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+    until = MomentField(required=False, allow_null=True)
+    days = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=3650)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("until") and attrs.get("days"):
+            raise serializers.ValidationError({"days": _("Give either until or days.")})
+        return attrs
+
+    def ends(self, at: datetime) -> datetime | None:
+        if days := self.validated_data.get("days"):
+            return at + timedelta(days=days)
+        until: datetime | None = self.validated_data.get("until")
+        return until
+
+
+class LiftBody(StrictSerializer):
+    reason = serializers.CharField(max_length=200)
+
+
+class CustomerBans(ViewSet):
+    """What is done about one customer. Who may, the services say."""
+
+    access = {
+        "ban": Access("bans:write", "customers.view_customer"),
+        "lift_ban": Access("bans:write", "customers.view_customer"),
+    }
+
+    @extend_schema(
+        operation_id="customer_ban",
+        summary="Ban a customer from buying; one who is banned keeps his ban (200)",
+        request=BanBody,
+        responses={200: BanSerializer, 201: BanSerializer},
+    )
+    def ban(self, request: Request, pk: int) -> Response:
+        customer = get_object_or_404(visible_customers(request).select_related("agent"), pk=pk)
+        user, at = acting_user(request), timezone.now()
+        body = BanBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        facts = body.validated_data
+        try:
+            ban = ban_purchase(customer, type=facts["type"], note=facts["note"], until=body.ends(at), by=user, at=at)
+        except ValidationError as error:
+            raise serializers.ValidationError(get_error_detail(error)) from error
+        is_new = ban.started_at == at and ban.by == user
+        return Response(BanSerializer(ban, context={"at": at}).data, status=201 if is_new else 200)
+
+    @extend_schema(
+        operation_id="customer_lift_ban",
+        summary="Lift a customer's ban, with a reason",
+        request=LiftBody,
+        responses={200: BanSerializer},
+    )
+    def lift_ban(self, request: Request, pk: int) -> Response:
+        customer = get_object_or_404(visible_customers(request).select_related("agent"), pk=pk)
+        user, at = acting_user(request), timezone.now()
+        body = LiftBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            ban = lift_ban(customer, reason=body.validated_data["reason"], by=user, at=at)
+        except NotBanned as error:
+            raise Conflict(str(error), code="not_banned") from error
+        return Response(BanSerializer(ban, context={"at": at}).data)
+
+
+class BanFilter(StrictFilterSet):
+    customer = NumberFilter(field_name="customer_id", max_digits=18, decimal_places=0, label=gettext_lazy("customer"))
+    type = ChoiceFilter(choices=Ban.Type.choices, label=gettext_lazy("type"))
+    is_standing = BooleanFilter(method="filter_standing", label=gettext_lazy("in force"))
+
+    class Meta:
+        model = Ban
+        fields: list[str] = []
+
+    def filter_standing(self, bans: QuerySet[Ban], name: str, value: bool) -> QuerySet[Ban]:
+        standing = Ban.objects.standing(timezone.now())
+        return bans.filter(pk__in=standing) if value else bans.exclude(pk__in=standing)
+
+
+class Bans(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ban]):
+    access = {
+        "list": Access("bans:read", "blocklist.view_ban"),
+        "retrieve": Access("bans:read", "blocklist.view_ban"),
+    }
+    queryset = Ban.objects.select_related("by")
+    serializer_class = BanSerializer
+    filterset_class = BanFilter
+
+    def get_queryset(self) -> QuerySet[Ban]:
+        bans = super().get_queryset()
+        return bans.filter(customer__in=visible_customers(self.request)) if asking_key(self.request) else bans
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "at": timezone.now()}

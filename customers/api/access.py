@@ -1,0 +1,87 @@
+"""Who may do what through the API, and which rows he may see there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from customers.models import ApiKey, Customer, Source, User
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+    from customers.models.customer import CustomerQuerySet
+
+
+class Access(NamedTuple):
+    """What an operation asks of a key (`scope`), and of a staff user or of a key that acts as one (`permission`)."""
+
+    scope: str
+    permission: str
+
+
+class AccessPermission(BasePermission):
+    """Reads the view's table `access`: an `Access` by action. An action that is not in the table is nobody's."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        action = getattr(view, "action", None)
+        if action is None:
+            return True  # the view has no such method: it answers 405
+        needed: Access = view.access[action]  # type: ignore[attr-defined]
+        key = asking_key(request)
+        if key is not None:
+            require_scope(request, needed.scope)
+            if key.user is None:
+                return True
+        user = request.user
+        return bool(user.is_authenticated and user.is_staff and user.has_perm(needed.permission))
+
+
+def asking_key(request: Request) -> ApiKey | None:
+    """The key of the request; None where a staff user asks with his session."""
+    return request.auth if isinstance(request.auth, ApiKey) else None
+
+
+def require_scope(request: Request, scope: str) -> None:
+    """Raise PermissionDenied (403) that names the scope, where the request's key lacks it."""
+    key = asking_key(request)
+    if key is not None and scope not in key.scopes:
+        raise PermissionDenied(_("This key lacks the scope %(scope)s.") % {"scope": scope}, code="scope_missing")
+
+
+def acting_user(request: Request) -> User:
+    """The staff user in whose name something is done. Raises PermissionDenied for a key that names none."""
+    if isinstance(request.user, User):
+        return request.user
+    raise PermissionDenied(
+        _("This key names no staff user, so it may not bind, ban, lift or send."), code="key_without_user"
+    )
+
+
+def visible_customers(request: Request) -> CustomerQuerySet:
+    """A key sees the customers of its own source, a staff user all."""
+    key = asking_key(request)
+    return Customer.objects.known_to(key.source) if key else Customer.objects.all()
+
+
+def asked_source(request: Request, code: str | None) -> Source:
+    """The source that the request is about: by default the key's own. A staff user must name it.
+
+    Raises PermissionDenied where a key names another source, one that does not exist included, so that a key cannot
+    learn which others there are. ValidationError where a staff user names none or an unknown one.
+    """
+    key = asking_key(request)
+    if key is not None:
+        if code and code != key.source.code:
+            raise PermissionDenied(_("This key belongs to another source."), code="foreign_source")
+        return key.source
+    if not code:
+        raise ValidationError({"source": _("Name the source.")}, code="required")
+    source = Source.objects.filter(code=code).first()
+    if source is None:
+        raise ValidationError({"source": _("There is no such source.")}, code="unknown_source")
+    return source

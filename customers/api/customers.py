@@ -1,0 +1,168 @@
+"""Customers: who they are and who serves them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from customers import identity
+from customers.filters import CustomerFilter
+from customers.models import Account, Agent, ContactValue, Customer
+from customers.parts import parts
+from customers.services.bindings import bind
+from customers.services.people import find_customer, keep_customer
+
+from .access import Access, acting_user, asked_source, asking_key, visible_customers
+from .bodies import BuyerBody, StrictSerializer
+from .problems import Conflict
+
+
+class AccountSerializer(serializers.ModelSerializer[Account]):
+    source = serializers.CharField(source="source.code", read_only=True)  # type: ignore[assignment]
+
+    class Meta:
+        model = Account
+        fields = ["source", "external_id", "nick"]
+
+
+class AgentSerializer(serializers.ModelSerializer[Agent]):
+    class Meta:
+        model = Agent
+        fields = ["id", "display_name", "status"]
+
+
+class ContactValueSerializer(serializers.ModelSerializer[ContactValue]):
+    """A contact value; masked for a caller who may not see it."""
+
+    value = serializers.SerializerMethodField(method_name="shown_value")
+
+    class Meta:
+        model = ContactValue
+        fields = ["kind", "value", "state"]
+
+    def shown_value(self, row: ContactValue) -> str:
+        if self.context["request"].user.has_perm("customers.view_contact"):
+            return row.value
+        return identity.masked(row.kind, row.value)
+
+
+class CustomerRowSerializer(serializers.ModelSerializer[Customer]):
+    accounts = AccountSerializer(many=True, read_only=True)
+    agent = AgentSerializer(read_only=True)
+    groups = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Customer
+        fields = [
+            "id",
+            "accounts",
+            "level",
+            "groups",
+            "customer_source",
+            "agent",
+            "language",
+            "time_zone",
+            "province",
+            "city",
+            "registered_at",
+            "trade_count",
+            "trade_amount",
+            "item_count",
+            "avg_price",
+            "close_trade_count",
+            "close_trade_amount",
+            "last_trade_at",
+            "updated_at",
+        ]
+
+    def get_groups(self, customer: Customer) -> list[str]:
+        return sorted(group.name for group in customer.groups.all())
+
+
+class CustomerSerializer(CustomerRowSerializer):
+    contacts = ContactValueSerializer(source="contact_values", many=True, read_only=True)
+
+    class Meta(CustomerRowSerializer.Meta):
+        fields = [*CustomerRowSerializer.Meta.fields, "contacts"]
+
+
+class CustomerBody(BuyerBody):
+    """A customer as his source knows him: found by `external_id`, else by `nick`, or made."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        nick = attrs.get("nick", "")
+        if not attrs.get("external_id") and (not nick or identity.is_masked(nick)):
+            sentence = _("Name the customer by his external_id, or by a nick that is not masked.")
+            raise serializers.ValidationError(sentence, "identifier_missing")
+        return attrs
+
+
+class BindBody(StrictSerializer):
+    agent = serializers.PrimaryKeyRelatedField(queryset=Agent.objects.all())
+
+
+class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Customer]):
+    access = {
+        "list": Access("customers:read", "customers.view_customer"),
+        "retrieve": Access("customers:read", "customers.view_customer"),
+        "create": Access("customers:write", "customers.change_customer"),
+        "bind": Access("customers:write", "customers.view_customer"),
+    }
+    queryset = Customer.objects.all()
+    # a subclass made when URLs load, so that the schema shows the filters of upper apps too
+    filterset_class = type("CustomerFilter", (CustomerFilter,), {name: make() for name, make in parts.filters.items()})
+
+    def get_queryset(self) -> QuerySet[Customer]:
+        key = asking_key(self.request)
+        accounts = Account.objects.select_related("source").order_by("pk")
+        if key:
+            accounts = accounts.filter(source=key.source)
+        return (
+            visible_customers(self.request)
+            .select_related("agent")
+            .prefetch_related(Prefetch("accounts", accounts), "groups")
+        )
+
+    def get_serializer_class(self) -> type[CustomerRowSerializer]:
+        return CustomerRowSerializer if self.action == "list" else CustomerSerializer
+
+    @extend_schema(
+        summary="Create a customer, or note what has changed of him",
+        request=CustomerBody,
+        responses={200: CustomerSerializer, 201: CustomerSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        body = CustomerBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        buyer = body.buyer(asked_source(request, body.validated_data.get("source")))
+        known = find_customer(buyer)
+        customer = cast("Customer", keep_customer(buyer, at=timezone.now()))  # the body names one
+        return Response(self._shown(customer.pk), status=200 if known else 201)
+
+    @extend_schema(summary="Bind to an agent", request=BindBody, responses={200: CustomerSerializer})
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def bind(self, request: Request, pk: int) -> Response:
+        customer = self.get_object()
+        body = BindBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        agent = body.validated_data["agent"]
+        bind(Customer.objects.filter(pk=customer.pk), agent=agent, by=acting_user(request), at=timezone.now())
+        customer.refresh_from_db(fields=["agent"])
+        if customer.agent != agent:
+            raise Conflict(
+                _("This customer already has an exclusive agent (%(agent)s).") % {"agent": customer.agent},
+                code="already_bound",
+            )
+        return Response(self._shown(customer.pk))
+
+    def _shown(self, pk: int) -> Any:
+        return self.get_serializer(self.get_queryset().get(pk=pk)).data

@@ -1,0 +1,150 @@
+"""Order intake behind the purchase gate, and the orders themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from customers.filters import OrderFilter
+from customers.models import Order, OrderLine
+from customers.services.orders import LineFacts, OrderFacts, take_order, update_order
+
+from .access import Access, asked_source, asking_key, require_scope
+from .bodies import BuyerBody, LineBody, MomentField, StrictSerializer
+from .problems import Conflict
+from .purchase_checks import told
+
+# Held is the gate's word: no client says it.
+TOLD_STATUSES = [choice for choice in Order.Status.choices if choice[0] != Order.Status.HELD]
+
+
+class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
+    product = serializers.CharField(source="product.external_id", default=None, read_only=True)
+
+    class Meta:
+        model = OrderLine
+        fields = ["line_number", "product", "title", "quantity", "price"]
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    source = serializers.CharField(source="source.code", read_only=True)  # type: ignore[assignment]
+    lines = OrderLineSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Order
+        fields = [
+            "id",
+            "source",
+            "number",
+            "customer",
+            "status",
+            "close_reason",
+            "amount",
+            "postage",
+            "paid_amount",
+            "ordered_at",
+            "paid_at",
+            "sent_at",
+            "done_at",
+            "closed_at",
+            "buyer_message",
+            "memo",
+            "flag",
+            "lines",
+            "updated_at",
+        ]
+
+
+class OrderBody(BuyerBody):
+    """An order that the shop is asked to accept, or with `placed` one that a marketplace has accepted already."""
+
+    number = serializers.CharField(max_length=64, help_text="The order's number, unique in its source.")
+    placed = serializers.BooleanField(
+        required=False, default=False, help_text="A marketplace has accepted it already. Needs scope orders:import."
+    )
+    status = serializers.ChoiceField(choices=TOLD_STATUSES, required=False, default=Order.Status.UNPAID)
+    amount = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=0)
+    postage = serializers.DecimalField(required=False, max_digits=12, decimal_places=2, min_value=0)
+    paid_amount = serializers.DecimalField(required=False, max_digits=12, decimal_places=2, min_value=0)
+    ordered_at = MomentField(required=False, help_text="By default now.")
+    paid_at = MomentField(required=False, allow_null=True)
+    buyer_message = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    lines = serializers.ListField(child=LineBody(), required=False, max_length=200)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs["placed"]:
+            # the gate cannot be asked about nobody; a marketplace may keep the buyer of a placed order to itself
+            self.require_identifier(attrs)
+        return attrs
+
+
+class OrderChange(StrictSerializer):
+    """What may change of an order: status, payment, times, memo and flag."""
+
+    status = serializers.ChoiceField(choices=TOLD_STATUSES, required=False)
+    close_reason = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    paid_amount = serializers.DecimalField(required=False, max_digits=12, decimal_places=2, min_value=0)
+    paid_at = MomentField(required=False, allow_null=True)
+    sent_at = MomentField(required=False, allow_null=True)
+    done_at = MomentField(required=False, allow_null=True)
+    closed_at = MomentField(required=False, allow_null=True)
+    memo = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    flag = serializers.ChoiceField(choices=Order.Flag.choices, required=False)
+
+
+class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Order]):
+    access = {
+        "list": Access("orders:read", "customers.view_order"),
+        "retrieve": Access("orders:read", "customers.view_order"),
+        "create": Access("orders:write", "customers.change_order"),
+        "partial_update": Access("orders:write", "customers.change_order"),
+    }
+    queryset = Order.objects.select_related("source").prefetch_related("lines__product")
+    serializer_class = OrderSerializer
+    filterset_class = OrderFilter
+
+    def get_queryset(self) -> QuerySet[Order]:
+        key = asking_key(self.request)
+        orders = super().get_queryset()
+        return orders.filter(source=key.source) if key else orders
+
+    @extend_schema(
+        summary="Ask the gate and record the order, before taking payment",
+        request=OrderBody,
+        responses={200: OrderSerializer, 201: OrderSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        body = OrderBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        facts = dict(body.validated_data)
+        source, placed, at = asked_source(request, facts.get("source")), facts["placed"], timezone.now()
+        if placed:
+            require_scope(request, "orders:import")
+        intake = take_order(_order_facts(facts, at), source=source, buyer=body.buyer(source), placed=placed, at=at)
+        if intake.order is None and intake.decision is not None:
+            raise Conflict(_("The purchase gate refuses this order."), **told(intake.decision))
+        return Response(OrderSerializer(intake.order).data, status=201 if intake.created else 200)
+
+    @extend_schema(summary="Tell what has become of an order", request=OrderChange, responses={200: OrderSerializer})
+    def partial_update(self, request: Request, pk: int) -> Response:
+        order = self.get_object()
+        body = OrderChange(data=request.data)
+        body.is_valid(raise_exception=True)
+        update_order(order, at=timezone.now(), **body.validated_data)
+        return Response(OrderSerializer(order).data)
+
+
+def _order_facts(facts: dict[str, Any], at: datetime) -> OrderFacts:
+    names = ("number", "amount", "status", "postage", "paid_amount", "paid_at", "buyer_message")
+    given = {name: facts[name] for name in names if name in facts}
+    lines = [LineFacts(**line) for line in facts.get("lines", ())]
+    return OrderFacts(**given, ordered_at=facts.get("ordered_at", at), lines=lines)
