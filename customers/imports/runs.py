@@ -1,0 +1,70 @@
+"""One import from beginning to end, with its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from customers.models import ImportRun, Source, User
+from customers.services import audit
+
+from .files import WrongFile
+from .formats import Format, UnknownFormat, formats
+from .loading import Loading, created_counts
+from .rejects import Rejects
+from .staging import Progress
+
+
+def import_shop(
+    format_name: str, path: Path, *, by: User | None, now: Callable[[], datetime], progress: Progress
+) -> ImportRun:
+    """Import what lies at `path` and return the record of it; its state and message say how it went.
+
+    Refused: the files are of another kind, nothing was changed. Failed: something unforeseen stopped it half-way (which
+    is raised); what was committed stays, and running again completes it. Repeating is safe: rows that are there are
+    left alone. Raises UnknownFormat. `now` is the clock, because an import lasts.
+    """
+    known = formats()
+    if format_name not in known:
+        raise UnknownFormat(
+            _("Unknown format %(format)s. There are: %(formats)s.")
+            % {"format": format_name, "formats": ", ".join(known)}
+        )
+    run = ImportRun.objects.create(format=format_name, file_name=path.resolve().name[:255], started_at=now(), by=by)
+    with Rejects(settings.DATA_DIR / "imports" / f"{run.pk}.csv") as rejects:
+        state, message = ImportRun.State.FAILED, _("The import stopped half-way. Running it again completes it.")
+        try:
+            _import(run, known[format_name], path, rejects, progress)
+            state, message = ImportRun.State.FINISHED, ""
+        except WrongFile as error:
+            state, message = ImportRun.State.REFUSED, str(error)
+        finally:
+            run.state, run.message = state, message
+            _record_end(run, rejects, at=now())
+    return run
+
+
+def _import(run: ImportRun, format_class: type[Format], path: Path, rejects: Rejects, progress: Progress) -> None:
+    with closing(format_class(path, rejects=rejects, progress=progress)) as reading:
+        reading.read()
+        source, _created = Source.objects.get_or_create(
+            code=reading.source_code, defaults={"name": reading.source_name, "is_marketplace": True}
+        )
+        reading.write(Loading(run, source))
+
+
+def _record_end(run: ImportRun, rejects: Rejects, *, at: datetime) -> None:
+    run.finished_at = at
+    run.created_counts = created_counts(run)
+    run.rejected_count = rejects.count
+    run.rejects_path = str(rejects.path.relative_to(settings.DATA_DIR)) if rejects.count else ""
+    with transaction.atomic():
+        run.save()
+        rows = ImportRun.objects.filter(pk=run.pk)
+        audit.record(f"import.{run.state}", rows, by=run.by, at=at, reason=run.message)

@@ -1,0 +1,7 @@
+"""News of the customers app, sent inside the transaction that made them."""
+
+from django.dispatch import Signal
+
+# Orders that an import has just recorded: `orders` (a queryset of the new ones only), `run`, `source`. Each order is
+# told once. No gate was asked: a marketplace had accepted these orders already.
+orders_imported = Signal()
