@@ -1,5 +1,122 @@
-"""What the blocklist adds to the customers app."""
+"""What the blocklist adds to the customers app: badge, last column, bulk ban, box of the customer page, filter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.db.models import Exists, OuterRef, Subquery
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _, gettext_lazy
+from django_filters import BooleanFilter
+
+from customers.models import Customer
+from customers.parts import Badge, Box, BulkAction, ListColumn, parts
+
+from .models import Ban, bannable_by, banned
+from .services import bans
+
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
 
 
 def register() -> None:
-    pass
+    parts.filters["banned"] = banned_filter
+    parts.badges.append(Badge(name="banned", annotate=with_standing_ban, show=banned_badge))
+    parts.list_columns.append(
+        ListColumn(
+            name="ban_purchase",
+            label=gettext_lazy("Ban purchase"),
+            annotate=with_right_to_ban,
+            show=ban_link,
+            is_last=True,
+        )
+    )
+    parts.bulk_actions.append(
+        BulkAction(
+            name="ban_purchases",
+            label=gettext_lazy("Ban purchase"),
+            permissions=("blocklist.view_ban",),
+            run=_ban_purchases,
+        )
+    )
+    parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
+
+
+def banned_filter() -> BooleanFilter:
+    choices = [("", _("any")), ("true", _("banned")), ("false", _("not banned"))]
+    return BooleanFilter(label=gettext_lazy("Ban"), widget=forms.Select(choices=choices), method=_filter_banned)
+
+
+def _filter_banned(customers: CustomerQuerySet, name: str, value: bool) -> CustomerQuerySet:
+    standing = banned(Customer.objects.all(), at=timezone.now()).values("pk")
+    return customers.filter(pk__in=standing) if value else customers.exclude(pk__in=standing)
+
+
+def with_standing_ban(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
+    """Who is banned until when, by whom and why."""
+    standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
+    return customers.annotate(
+        ban_id=Subquery(standing.values("pk")[:1]),
+        ban_type=Subquery(standing.values("type")[:1]),
+        ban_until=Subquery(standing.values("until")[:1]),
+        banned_by=Subquery(standing.values("by__username")[:1]),
+    )
+
+
+def with_right_to_ban(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
+    """Whether this staff user may ban, and may lift the ban that stands."""
+    standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
+    return customers.annotate(
+        ban_by_manager=Subquery(standing.values("by_manager")[:1]),
+        may_ban=Exists(bannable_by(request.user, at=at).filter(pk=OuterRef("pk"))),
+        may_lift=Exists(standing.liftable_by(request.user)),
+    )
+
+
+def banned_badge(customer: Any) -> SafeString | str:
+    if customer.ban_id is None:
+        return ""
+    title = _("%(type)s, banned by %(user)s") % {
+        "type": Ban.Type(customer.ban_type).label,
+        "user": customer.banned_by,
+    }
+    return format_html('<span class="crm-badge is-danger" title="{}">{}</span>', title, until_text(customer.ban_until))
+
+
+def until_text(until: datetime | None) -> str:
+    if until is None:
+        return _("banned")
+    return _("banned until %(date)s") % {"date": date_format(timezone.localtime(until), "DATETIME_FORMAT")}
+
+
+def ban_link(customer: Any, request: HttpRequest) -> SafeString:
+    """The link at the right of every row; without the right it is grey, says why, and leads to the page that does."""
+    if customer.ban_id is None:
+        text, name, may = _("Ban purchase"), "admin:blocklist_ban_customer", customer.may_ban
+        why_not = "" if may else bans.why_may_not_ban(customer, request.user)
+    else:
+        text, name, may = _("Lift ban"), "admin:blocklist_lift_customer", customer.may_lift
+        standing = Ban(customer=customer, by_manager=customer.ban_by_manager)
+        why_not = "" if may else bans.why_may_not_lift(standing, request.user)
+    kind = "is-off" if why_not else "is-danger" if customer.ban_id is None else "is-plain"
+    address = f"{reverse(name, args=[customer.pk])}?{urlencode({'next': request.get_full_path()})}"
+    return format_html('<a class="crm-button is-small {}" href="{}" title="{}">{}</a>', kind, address, why_not, text)
+
+
+def _ban_purchases(request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseBase | None:
+    from .admin.bulk_ban import bulk_ban  # the pages import models of other apps, which are not there in ready()
+
+    return bulk_ban(request, customers)
+
+
+def _bans(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    history = Ban.objects.filter(customer=customer).select_related("by", "lifted_by").order_by("-started_at", "-pk")
+    return {"bans": [(ban, ban.is_standing(at)) for ban in history]}

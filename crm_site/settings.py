@@ -145,6 +145,7 @@ PHONE_REGION = env.str("PHONE_REGION", default="CN")
 # Files --------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns where it is missing
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES = {
     "default": {
@@ -190,7 +191,7 @@ UNFOLD = {
     },
 }
 
-# Logs: trouble only, to stderr. Nothing is mailed, so no request data leaves the machine that way. ----------------------
+# Logs: trouble only, to stderr. Nothing is mailed, so no request data leaves the machine that way. -------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,0 +1,3 @@
+from . import attempts, bans
+
+__all__ = ["attempts", "bans"]

@@ -1,0 +1,3 @@
+from . import agents, customers, events, groups, import_runs, orders, products, reviews, users
+
+__all__ = ["agents", "customers", "events", "groups", "import_runs", "orders", "products", "reviews", "users"]

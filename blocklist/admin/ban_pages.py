@@ -1,0 +1,127 @@
+"""The pages that ban one customer from buying and lift it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from blocklist.models import Ban, bannable_by
+from blocklist.services import bans
+from customers.admin.customer_page import figures
+from customers.admin.customer_rows import customer_name, with_columns
+from customers.models import Customer
+
+from .forms import BanForm, LiftForm
+
+
+def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ban the customer; 403 with the reason for whoever may not; who is banned already is shown with his ban."""
+    at = timezone.now()
+    customer = _customer(request, pk, at)
+    may = bannable_by(request.user, at=at).filter(pk=pk).exists()
+    if standing := Ban.objects.standing(at).filter(customer=customer).select_related("by").first():
+        status = 200 if may else 403
+        return _page(request, customer, "banned_already.html", _("Ban purchase"), status=status, ban=standing, may=may)
+    if not may:
+        return _refusal(request, customer, _("Ban purchase"), bans.why_may_not_ban(customer, request.user))
+    form = BanForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        chosen = {"type": form.cleaned_data["type"], "note": form.cleaned_data["note"], "until": form.until(at)}
+        try:
+            bans.ban_purchase(customer, by=request.user, at=at, **chosen)
+        except bans.MayNotBan as refusal:
+            return _refusal(request, customer, _("Ban purchase"), str(refusal))
+        except ValidationError as error:
+            show_errors(form, error)
+        else:
+            messages.success(request, _("%(name)s is banned from buying, at once.") % {"name": _called(customer)})
+            return _back(request)
+    why = bans.why_may_ban(customer, request.user)
+    return _page(request, customer, "ban_form.html", _("Ban purchase"), form=form, why=why)
+
+
+def lift_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lift the customer's standing ban with a reason; 403 with the reason for whoever may not."""
+    at = timezone.now()
+    customer = _customer(request, pk, at)
+    standing = Ban.objects.standing(at).filter(customer=customer)
+    ban = standing.select_related("by", "customer__agent").first()
+    if ban is None:
+        messages.info(request, _("This customer is not banned."))
+        return _back(request)
+    if not standing.liftable_by(request.user).exists():
+        return _refusal(request, customer, _("Lift ban"), bans.why_may_not_lift(ban, request.user), ban=ban)
+    form = LiftForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            bans.lift_ban(customer, reason=form.cleaned_data["reason"], by=request.user, at=at)
+        except bans.MayNotBan as refusal:
+            return _refusal(request, customer, _("Lift ban"), str(refusal), ban=ban)
+        except bans.NotBanned as nothing:
+            messages.info(request, str(nothing))
+        else:
+            messages.success(request, _("%(name)s may buy again.") % {"name": _called(customer)})
+        return _back(request)
+    return _page(request, customer, "lift_form.html", _("Lift ban"), form=form, ban=ban)
+
+
+def show_errors(form: Form, error: ValidationError) -> None:
+    """Say at the fields of the form what the service found wrong."""
+    fields = {"until": "last_day"}
+    for name, sentences in error.message_dict.items():
+        form.add_error(fields.get(name, name), sentences)
+
+
+def _customer(request: HttpRequest, pk: int, at: datetime) -> Customer:
+    if not request.user.has_perm("customers.view_customer"):
+        raise PermissionDenied
+    return get_object_or_404(with_columns(Customer.objects.all(), request, at), pk=pk)
+
+
+def _called(customer: Customer) -> str:
+    account = next(iter(customer.accounts.all()), None)
+    return account.nick or account.external_id if account else str(customer)
+
+
+def _refusal(
+    request: HttpRequest, customer: Customer, title: str, reason: str, **context: Any
+) -> TemplateResponse:
+    return _page(request, customer, "may_not_ban.html", title, status=403, reason=reason, **context)
+
+
+def _page(
+    request: HttpRequest, customer: Customer, template: str, title: str, *, status: int = 200, **context: Any
+) -> TemplateResponse:
+    shown = {
+        **admin.site.each_context(request),
+        "title": title,
+        "customer": customer,
+        "customer_name": customer_name(customer),
+        "figures": figures(customer),
+        "next": _next(request),
+        "ban_query": request.GET.urlencode(),
+        **context,
+    }
+    return TemplateResponse(request, f"admin/blocklist/{template}", shown, status=status)
+
+
+def _next(request: HttpRequest) -> str:
+    """Where he came from, or the customer list; never another site."""
+    asked = request.POST.get("next") or request.GET.get("next") or ""
+    here = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
+    return asked if here else reverse("admin:customers_customer_changelist")
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    return HttpResponseRedirect(_next(request))

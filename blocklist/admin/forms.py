@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _, gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from blocklist.models import Ban
+
+DURATIONS = [
+    ("", gettext_lazy("without end")),
+    ("1", gettext_lazy("1 day")),
+    ("7", gettext_lazy("7 days")),
+    ("30", gettext_lazy("30 days")),
+    ("90", gettext_lazy("90 days")),
+    ("date", gettext_lazy("until a date")),
+]
+
+
+class BanForm(forms.Form):
+    """Type and confirm suffice. `until(at)` is the end that was chosen, None for without end."""
+
+    type = forms.ChoiceField(
+        label=gettext_lazy("Type"),
+        choices=[("", gettext_lazy("Choose the type")), *Ban.Type.choices],
+        widget=UnfoldAdminSelectWidget,
+    )
+    duration = forms.ChoiceField(
+        label=gettext_lazy("How long"), choices=DURATIONS, required=False, widget=UnfoldAdminSelectWidget
+    )
+    last_day = forms.DateField(
+        label=gettext_lazy("Last day of the ban"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        help_text=gettext_lazy("Only for “until a date”; the day itself is still banned."),
+    )
+    note = forms.CharField(
+        label=gettext_lazy("Note for colleagues"),
+        required=False,
+        max_length=2000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=gettext_lazy("The customer never sees type or note."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("duration") == "date" and not values.get("last_day") and "last_day" not in self.errors:
+            self.add_error("last_day", _("Choose the last day of the ban."))
+        return values
+
+    def until(self, at: datetime) -> datetime | None:
+        duration = self.cleaned_data["duration"]
+        if duration == "date":
+            next_day = self.cleaned_data["last_day"] + timedelta(days=1)
+            return timezone.make_aware(datetime.combine(next_day, datetime.min.time()))
+        return at + timedelta(days=int(duration)) if duration else None
+
+
+class LiftForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason for lifting"), max_length=200, widget=UnfoldAdminTextInputWidget
+    )

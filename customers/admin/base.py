@@ -1,0 +1,84 @@
+"""What all pages of the panel share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
+
+from customers.services import audit
+
+
+class PanelChangeList(ChangeList):
+    """A list that counts its rows once, and knows whether a search or filter narrows it."""
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.query or self.get_filters_params())
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.is_narrowed:
+            self.full_result_count = self.result_count
+
+
+class PanelAdmin(ModelAdmin):
+    """Base of the panel's pages: nothing can be deleted, and what a person edits leaves an audit event."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    # What an empty list says to do next.
+    empty_list_text: str | Promise = _("There is nothing here yet.")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PanelChangeList
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: ModelForm, change: bool) -> None:
+        """Write the fields that the form changed, and the audit event, in the transaction of the page."""
+        fields = list(form.changed_data)
+        if change:
+            own = {field.name for field in obj._meta.concrete_fields}
+            touched = {field.name for field in obj._meta.concrete_fields if getattr(field, "auto_now", False)}
+            obj.save(update_fields=(own & set(fields)) | touched if fields else ())
+        else:
+            super().save_model(request, obj, form, change)
+        if fields:
+            verb = f"{obj._meta.model_name}.{'changed' if change else 'added'}"
+            row = type(obj)._default_manager.filter(pk=obj.pk)
+            audit.record(verb, row, by=request.user, at=timezone.now(), fields=fields)
+
+
+class ReadOnlyAdmin(PanelAdmin):
+    """Base of lists that nobody edits."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows below another that nobody edits here."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False

@@ -1,0 +1,90 @@
+"""What stands on a customer's page around the form."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from customers import identity
+from customers.models import Account, Agent, Binding, ContactValue, Customer, Order
+from customers.parts import parts
+
+from .binding_forms import AgentForm
+from .cells import flag_dot, money, moment
+from .customer_rows import customer_name, with_columns
+
+SHOWN_ORDERS = 10
+
+
+def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str, Any]:
+    """The context of the page; a fixed number of queries."""
+    row = with_columns(Customer.objects.filter(pk=customer.pk), request, at).get()
+    return {
+        "row": row,
+        "row_name": customer_name(row),
+        "row_actions": [column.show(row, request) for column in parts.list_columns if column.is_last],
+        "figures": figures(row),
+        "accounts": _accounts(row),
+        "contact_values": _contact_values(row, masked=not request.user.has_perm("customers.view_contact")),
+        "bindings": _bindings(row),
+        "orders": _orders(row),
+        "boxes": _boxes(row, request, at),
+        **_giving(row, request),
+    }
+
+
+def figures(customer: Customer) -> list[tuple[str, str]]:
+    """The trade figures, each with its label."""
+    return [
+        (_("trade count"), str(customer.trade_count)),
+        (_("trade amount"), money(customer.trade_amount)),
+        (_("item count"), str(customer.item_count)),
+        (_("average price"), money(customer.avg_price)),
+        (_("closed trades"), str(customer.close_trade_count)),
+        (_("closed amount"), money(customer.close_trade_amount)),
+        (_("last trade"), moment(customer.last_trade_at)),
+        (_("known since"), moment(customer.registered_at)),
+    ]
+
+
+def _accounts(customer: Customer) -> QuerySet[Account]:
+    accounts = Account.objects.filter(customer=customer).select_related("source")
+    return accounts.prefetch_related("former_nicks").order_by("pk")
+
+
+def _contact_values(customer: Customer, *, masked: bool) -> list[tuple[str, str]]:
+    values = ContactValue.objects.filter(customer=customer).order_by("kind", "pk")
+    return [
+        (row.get_kind_display(), identity.masked(row.kind, row.value) if masked else row.value) for row in values
+    ]
+
+
+def _bindings(customer: Customer) -> QuerySet[Binding]:
+    return Binding.objects.filter(customer=customer).select_related("agent", "by").order_by("-started_at", "-pk")
+
+
+def _orders(customer: Customer) -> list[tuple[Order, str, SafeString]]:
+    """The last orders, each with its amount and its flag as they are shown."""
+    orders = Order.objects.filter(customer=customer).order_by("-ordered_at", "-pk")[:SHOWN_ORDERS]
+    return [(order, money(order.amount), flag_dot(order)) for order in orders]
+
+
+def _boxes(customer: Customer, request: HttpRequest, at: datetime) -> list[SafeString]:
+    return [render_to_string(box.template, box.context(customer, request, at), request) for box in parts.boxes]
+
+
+def _giving(customer: Customer, request: HttpRequest) -> dict[str, Any]:
+    """The forms to bind or hand over; whether he may is the service's to say, so only hopeless ones are left out."""
+    may_give_any = request.user.has_perm("customers.bind_any_customer")
+    own = Agent.objects.filter(user=request.user, is_active=True).first()
+    may_serve = own is not None and request.user.has_perm("customers.bind_customer")
+    if customer.agent is None:
+        return {"bind_to_me": own if may_serve else None, "agent_form": AgentForm() if may_give_any else None}
+    may_hand_over = may_give_any or (may_serve and customer.agent == own)
+    return {"bind_to_me": None, "agent_form": AgentForm() if may_hand_over else None}

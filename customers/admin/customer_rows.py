@@ -1,0 +1,77 @@
+"""Customers as the panel shows them in any list: the name with its badges, and the columns that upper apps add."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from customers.models import Account, Customer
+from customers.parts import Annotate, parts
+
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
+
+SHOWN_ACCOUNTS = 2
+
+
+def with_names(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
+    """What `customer_name` needs, in one query more."""
+    return _annotated(_with_accounts(customers), [badge.annotate for badge in parts.badges], request, at)
+
+
+def with_columns(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
+    """What a row of the customer list needs, in two queries more."""
+    rows = _with_accounts(customers).select_related("agent").prefetch_related("groups")
+    return _annotated(rows, [part.annotate for part in (*parts.badges, *parts.list_columns)], request, at)
+
+
+def customer_name(customer: Customer) -> SafeString:
+    """His nicks with their sources, and his badges; `with_names` or `with_columns` fetched the row."""
+    accounts = list(customer.accounts.all())
+    names = format_html_join("", '<span class="crm-nick" title="{0}">{0}</span>', ((_called(a),) for a in accounts[:1]))
+    further = len(accounts) - SHOWN_ACCOUNTS
+    sources = ", ".join(
+        str(account.source) if index == 0 else f"{_called(account)} ({account.source})"
+        for index, account in enumerate(accounts[:SHOWN_ACCOUNTS])
+    )
+    return format_html(
+        '<span class="crm-person"><span class="crm-person-line">{}{}</span><span class="crm-source">{}{}</span></span>',
+        names or str(customer),
+        badges(customer),
+        sources or _("guest"),
+        f" +{further}" if further > 0 else "",
+    )
+
+
+def linked_name(customer: Customer | None) -> SafeString | str:
+    """The name as a link to the customer's page."""
+    if customer is None:
+        return _("unknown")
+    return format_html('<a href="{}">{}</a>', customer.get_absolute_url(), customer_name(customer))
+
+
+def badges(customer: Customer) -> SafeString:
+    return format_html_join("", "{}", ((badge.show(customer),) for badge in parts.badges))
+
+
+def _called(account: Account) -> str:
+    return account.nick or account.external_id
+
+
+def _with_accounts(customers: CustomerQuerySet) -> CustomerQuerySet:
+    accounts = Account.objects.select_related("source").order_by("pk")
+    return customers.prefetch_related(Prefetch("accounts", accounts))
+
+
+def _annotated(
+    customers: CustomerQuerySet, annotations: list[Annotate], request: HttpRequest, at: datetime
+) -> CustomerQuerySet:
+    for annotate in dict.fromkeys(annotations):
+        customers = annotate(customers, request, at)
+    return customers

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Field, Model, F
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSelect2MultipleWidget
+
+from customers.models import Customer
+from customers.parts import BulkAction, ListColumn, parts
+
+from .base import PanelAdmin
+from .binding_forms import bind_view, hand_over_view
+from .cells import NOTHING, money, moment
+from .customer_list import CustomerChangeList
+from .customer_page import customer_page
+from .customer_rows import customer_name
+
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
+
+
+@admin.register(Customer)
+class CustomerAdmin(PanelAdmin):
+    own_columns = (
+        "name",
+        "level_shown",
+        "group_names",
+        "agent_shown",
+        "trade_count_shown",
+        "trade_amount_shown",
+        "last_trade",
+    )
+    # the agent's link goes to the list of his customers, so the row's own link is the name
+    ordering = (F("last_trade_at").desc(nulls_last=True), "-pk")
+    fields = ("level", "groups", "language")
+    list_display_links = ("name",)
+    empty_list_text = _("No customers yet. Import a shop: python manage.py import_shop FORMAT PATH")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CustomerChangeList]:
+        return CustomerChangeList
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        added = sorted(parts.list_columns, key=lambda column: column.is_last)
+        return [*self.own_columns, *(_column(part, request) for part in added)]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: CustomerQuerySet, search_term: str
+    ) -> tuple[CustomerQuerySet, bool]:
+        return queryset.search(search_term), False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {
+            action.name: (_runner(action), action.name, action.label)
+            for action in parts.bulk_actions
+            if request.user.has_perms(action.permissions)
+        }
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("<int:pk>/bind/", self.admin_site.admin_view(bind_view), name="customers_customer_bind"),
+            path("<int:pk>/hand-over/", self.admin_site.admin_view(hand_over_view), name="customers_customer_hand_over"),
+        ]
+        return own + super().get_urls()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        page = {}
+        if customer is not None and self.has_view_or_change_permission(request, customer):
+            page = customer_page(customer, request, at=timezone.now())
+        return super().change_view(request, object_id, form_url, {**page, **(extra_context or {})})
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+        if db_field.name == "language":
+            shop = ("", gettext("the shop's language"))
+            choices = [shop, *settings.LANGUAGES]
+            return forms.ChoiceField(
+                choices=choices, required=False, label=db_field.verbose_name, widget=UnfoldAdminSelectWidget()
+            )
+        if db_field.name == "groups":
+            kwargs["widget"] = UnfoldAdminSelect2MultipleWidget()
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @admin.display(description=_("customer"))
+    def name(self, customer: Customer) -> SafeString:
+        return customer_name(customer)
+
+    @admin.display(description=_("level"), ordering="level")
+    def level_shown(self, customer: Customer) -> str:
+        return customer.get_level_display()
+
+    @admin.display(description=_("groups"))
+    def group_names(self, customer: Customer) -> str:
+        return ", ".join(sorted(group.name for group in customer.groups.all())) or NOTHING
+
+    @admin.display(description=_("exclusive agent"), ordering="agent__display_name")
+    def agent_shown(self, customer: Customer) -> str:
+        return str(customer.agent or NOTHING)
+
+    @admin.display(description=_("trades"), ordering="trade_count")
+    def trade_count_shown(self, customer: Customer) -> int:
+        return customer.trade_count
+
+    @admin.display(description=_("trade amount"), ordering="trade_amount")
+    def trade_amount_shown(self, customer: Customer) -> str:
+        return money(customer.trade_amount)
+
+    @admin.display(description=_("last trade"), ordering=F("last_trade_at").asc(nulls_first=True))
+    def last_trade(self, customer: Customer) -> str:
+        return moment(customer.last_trade_at)
+
+
+def _column(part: ListColumn, request: HttpRequest) -> Callable[[Customer], SafeString | str]:
+    def column(customer: Customer) -> SafeString | str:
+        return part.show(customer, request)
+
+    column.__name__ = part.name
+    return admin.display(description=part.label)(column)
+
+
+def _runner(action: BulkAction) -> Callable[[Any, HttpRequest, CustomerQuerySet], HttpResponseBase | None]:
+    def run(model_admin: CustomerAdmin, request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseBase | None:
+        return action.run(request, customers)
+
+    return run
