@@ -16,7 +16,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a kind of background process, for /readyz and the people who wonder why nothing moves."""
+    """The last sign of life of a kind of background process, for /readyz and whoever wonders why nothing moves."""
 
     class Process(models.TextChoices):
         WORKER = "worker", _("worker")

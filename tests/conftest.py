@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from customers.models import User
-from tests.factories import AgentFactory, UserFactory
+from customers.services.api_keys import create_key
+from tests.factories import AgentFactory, SourceFactory, UserFactory
 
 PROJECT = Path(__file__).resolve().parent.parent
 OLIST = PROJECT.parent / "shared" / "data" / "olist"
@@ -22,6 +24,15 @@ def pytest_configure():
         database.setdefault("TEST", {})["NAME"] = (
             str(settings.DATA_DIR / f"test-{name}.sqlite3") if is_file else f"test_{name}"
         )
+
+
+def pytest_runtest_setup(item):
+    """Skip, saying why, what needs a service that is not there; with REQUIRE_SERVICES=1 that is a failure."""
+    if item.get_closest_marker("redis") and not os.environ.get("TEST_REDIS_URL"):
+        complain = pytest.fail if os.environ.get("REQUIRE_SERVICES") else pytest.skip
+        complain("TEST_REDIS_URL is not set")
+    if item.get_closest_marker("postgresql") and "postgresql" not in settings.DATABASES["default"]["ENGINE"]:
+        pytest.skip("needs PostgreSQL: set TEST_DATABASE_URL, `make test` then runs the suite there too")
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +112,16 @@ def count_queries(django_assert_max_num_queries):
         return len(captured)
 
     return _count
+
+
+@pytest.fixture
+def key_client(db):
+    """A REST client with a key of its own: of all scopes where none is named, acting as nobody where no user is."""
+
+    def _client(*scopes, source="own", user=None):
+        _key, secret = create_key(
+            "test", source=SourceFactory(code=source), scopes=scopes or settings.API_SCOPES, user=user, at=timezone.now()
+        )
+        return APIClient(headers={"authorization": f"Bearer {secret}"})
+
+    return _client

@@ -19,7 +19,7 @@ TOOLS = ("xgettext", "msgmerge", "msgattrib", "msgfmt", "msgunfmt")
 
 
 class Command(BaseCommand):
-    help = "Prove that every string has its Chinese translation and that the compiled catalogues are those of the .po files."
+    help = "Prove that every string has its Chinese translation, and that each .mo file says what its .po file says."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
@@ -30,7 +30,9 @@ class Command(BaseCommand):
             complaints = [complaint for app in APPS for complaint in complaints_about(app, copy)]
         if complaints:
             listed = "\n".join(f"  {complaint}" for complaint in complaints)
-            raise CommandError(f"The translations are not complete:\n{listed}\nRun `make translations`, then translate.")
+            raise CommandError(
+                f"The translations are not complete:\n{listed}\nRun `make translations`, then translate."
+            )
         self.stdout.write("Every string has its Chinese translation.")
 
 
@@ -60,7 +62,9 @@ def complaints_about(app: str, copy: Path) -> list[str]:
         return []
     problems = [f"{app}: not translated: {name}" for name in message_ids(merged, "--untranslated")]
     problems += [f"{app}: only guessed (fuzzy): {name}" for name in message_ids(merged, "--only-fuzzy")]
-    if not problems and compiled_text(committed.with_suffix(".mo")) != compiled_text(compile_catalogue(committed, copy)):
+    if not problems and compiled_text(committed.with_suffix(".mo")) != compiled_text(
+        compile_catalogue(committed, copy)
+    ):
         problems.append(f"{app}: django.mo is not what django.po says")
     return problems
 

@@ -7,7 +7,9 @@ from customers.models import Customer
 
 
 class Command(BaseCommand):
-    help = "Bring database and static files up to date, and fill an empty database with the demo shop. Repeating is safe."
+    help = (
+        "Bring database and static files up to date, and fill an empty database with the demo shop. Repeating is safe."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
+from django_tasks import task_backends
+from django_tasks_db import DatabaseBackend
 from redis import RedisError
 
 from crm_site.models import Heartbeat
@@ -58,7 +59,7 @@ class Scheduler:
 
 def prune_finished_tasks() -> None:
     """Delete the results of finished tasks. RQ lets its own expire."""
-    if settings.TASKS_BACKEND == "database":
+    if isinstance(task_backends["default"], DatabaseBackend):
         call_command("prune_db_task_results", queue_name="*", min_age_days=KEEP_RESULTS_DAYS, verbosity=0)
 
 
