@@ -42,9 +42,11 @@ def insert_from(
     sql, params = select.query.get_compiler(connection=connection).as_sql()
     quoted = ", ".join(connection.ops.quote_name(field.column) for field in fields.values())
     table = connection.ops.quote_name(model._meta.db_table)
+    if ignore_conflicts and connection.vendor == "sqlite":
+        # without a WHERE of its own, SQLite takes the ON of ON CONFLICT for a join
+        sql = f"SELECT * FROM ({sql}) WHERE true"  # noqa: S608  (the compiler's own SQL)
     if ignore_conflicts:
-        # WHERE true: without a WHERE, SQLite takes the ON of ON CONFLICT for a join
-        sql = f"SELECT * FROM ({sql}) AS rows WHERE true ON CONFLICT DO NOTHING"  # noqa: S608  (the compiler's own SQL)
+        sql = f"{sql} ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} ({quoted}) {sql}", params)
         return cursor.rowcount

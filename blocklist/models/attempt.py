@@ -24,7 +24,9 @@ class Attempt(models.Model):
     code = models.CharField(_("code"), max_length=40)
     door = models.CharField(_("asked by"), max_length=10, choices=Door.choices)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", verbose_name=_("source"))
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("customer")
+    )
     ban = models.ForeignKey(Ban, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("ban"))
     identifiers = models.JSONField(_("named by"), default=list)
     order_number = models.CharField(_("order number"), max_length=64, blank=True)

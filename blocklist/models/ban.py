@@ -58,7 +58,9 @@ class Ban(models.Model):
         COMPETITOR = "competitor", _("competitor")
         OTHER = "other", _("other")
 
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("customer")
+    )
     type = models.CharField(_("type"), max_length=20, choices=Type.choices)
     note = models.TextField(_("note"), blank=True)
     started_at = models.DateTimeField(_("from"))

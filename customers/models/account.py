@@ -13,7 +13,9 @@ class Account(Imported):
     customer = models.ForeignKey(
         "customers.Customer", on_delete=models.PROTECT, related_name="accounts", verbose_name=_("customer")
     )
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", verbose_name=_("source"))
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("source")
+    )
     external_id = models.CharField(_("external id"), max_length=100)
     nick = models.CharField(_("nick"), max_length=100, blank=True)
 

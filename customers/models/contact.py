@@ -21,7 +21,11 @@ class ContactValue(Imported):
         BAD = "bad", _("bad")
 
     customer = models.ForeignKey(
-        "customers.Customer", on_delete=models.PROTECT, related_name="contact_values", verbose_name=_("customer")
+        "customers.Customer",
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="contact_values",
+        verbose_name=_("customer"),
     )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     value = models.CharField(_("value"), max_length=400)

@@ -40,10 +40,18 @@ class Order(Imported):
         BLUE = 4, _("blue")
         PURPLE = 5, _("purple")
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", verbose_name=_("source"))
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("source")
+    )
     number = models.CharField(_("order number"), max_length=64)
     customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="orders", verbose_name=_("customer")
+        Customer,
+        on_delete=models.PROTECT,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="orders",
+        verbose_name=_("customer"),
     )
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.UNPAID)
     close_reason = models.CharField(_("reason for closing"), max_length=200, blank=True)
@@ -97,7 +105,9 @@ class Order(Imported):
 
 
 class OrderLine(Imported):
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines", verbose_name=_("order"))
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, db_index=False, related_name="lines", verbose_name=_("order")
+    )
     line_number = models.PositiveIntegerField(_("line"))
     product = models.ForeignKey(
         Product, on_delete=models.PROTECT, null=True, blank=True, related_name="order_lines", verbose_name=_("product")
@@ -129,7 +139,9 @@ class Refund(Imported):
         PAID = "paid", _("paid back")
         REFUSED = "refused", _("refused")
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("order"))
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, db_index=False, related_name="refunds", verbose_name=_("order")
+    )
     number = models.CharField(_("refund number"), max_length=64, blank=True)
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ASKED)

@@ -14,7 +14,9 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
 
 class Product(Imported):
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", verbose_name=_("source"))
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("source")
+    )
     external_id = models.CharField(_("external id"), max_length=100)
     name = models.CharField(_("name"), max_length=200)
     category = models.CharField(_("category"), max_length=100, blank=True)

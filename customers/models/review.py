@@ -15,7 +15,9 @@ from .source import Source
 class Review(Imported):
     """A buyer's review of an order (or of one product of it), 1 to 5 stars."""
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", verbose_name=_("source"))
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("source")
+    )
     external_id = models.CharField(_("external id"), max_length=100)
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="reviews", verbose_name=_("customer")

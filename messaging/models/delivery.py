@@ -12,11 +12,12 @@ from .broadcast import Broadcast
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
-    def claimable(self, at: datetime) -> DeliveryQuerySet:
-        """Waiting, or claimed by a worker whose lease has ended."""
-        return self.filter(
-            Q(state=Delivery.State.WAITING) | Q(state=Delivery.State.CLAIMED, lease_until__lte=at)
-        )
+    def waiting(self) -> DeliveryQuerySet:
+        return self.filter(state=Delivery.State.WAITING)
+
+    def lapsed(self, at: datetime) -> DeliveryQuerySet:
+        """Claimed by a worker whose lease has ended: it died, or it stalled too long."""
+        return self.filter(state=Delivery.State.CLAIMED, lease_until__lte=at)
 
     def held_by(self, token: str) -> DeliveryQuerySet:
         """Still claimed under this token: settling a row, or claiming it again, takes the token away."""
@@ -43,9 +44,15 @@ class Delivery(models.Model):
         ERROR = "error", _("error of the channel")
 
     broadcast = models.ForeignKey(
-        Broadcast, on_delete=models.PROTECT, related_name="deliveries", verbose_name=_("broadcast")
+        Broadcast,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="deliveries",
+        verbose_name=_("broadcast"),
     )
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("customer")
+    )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason.choices, blank=True)
     token = models.CharField(_("token"), max_length=32, null=True, editable=False)  # noqa: DJ001  (for its index)

@@ -11,8 +11,12 @@ from .broadcast import Broadcast
 class InboxMessage(models.Model):
     """A message that the storefront shows to a customer. Its text is the broadcast's, filled in when it is read."""
 
-    broadcast = models.ForeignKey(Broadcast, on_delete=models.PROTECT, related_name="+", verbose_name=_("broadcast"))
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", verbose_name=_("customer"))
+    broadcast = models.ForeignKey(
+        Broadcast, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("broadcast")
+    )
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("customer")
+    )
     sent_at = models.DateTimeField(_("sent"))
     read_at = models.DateTimeField(_("read"), null=True, blank=True)
 

@@ -53,15 +53,18 @@ def claim(broadcast: Broadcast, channel: Channel, *, at: datetime) -> str | None
     token = secrets.token_hex(16)
     with transaction.atomic():
         locks.claim_alone()
-        batch = broadcast.deliveries.claimable(at).values("pk")[: channel.batch_size]
-        claimed = Delivery.objects.filter(pk__in=batch).update(
-            state=Delivery.State.CLAIMED,
-            token=token,
-            lease_until=at + LEASE,
-            attempts=F("attempts") + 1,
-            reason=_reason(channel, at=at),
-        )
-    return token if claimed else None
+        # two statements, because no index serves "waiting or lapsed" at once
+        for rows in (broadcast.deliveries.waiting(), broadcast.deliveries.lapsed(at)):
+            claimed = Delivery.objects.filter(pk__in=rows.values("pk")[: channel.batch_size]).update(
+                state=Delivery.State.CLAIMED,
+                token=token,
+                lease_until=at + LEASE,
+                attempts=F("attempts") + 1,
+                reason=_reason(channel, at=at),
+            )
+            if claimed:
+                return token
+    return None
 
 
 def _reason(channel: Channel, *, at: datetime) -> Case:
