@@ -1,4 +1,4 @@
-"""What messaging adds to the customers app: the box of a customer's last broadcasts, and the product list's "Announce"."""
+"""What messaging adds to the customers app: the box of a customer's last broadcasts, "Announce" on new products."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from customers.parts import Box, ProductAction, parts
+
+from .admin.figures import delivery_badge
+from .admin.staff import signed_in
+from .models import Delivery
+from .rendering import title
+from .services.broadcasts import may_announce
 
 if TYPE_CHECKING:
     from customers.models import Customer, Product
@@ -25,22 +31,17 @@ def register() -> None:
 
 def last_broadcasts(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
     """The customer's last deliveries, the newest first, with what became of them and why."""
-    from .admin.figures import delivery_badge
-    from .models import Delivery
-
     if not request.user.has_perm("messaging.view_delivery"):
         return {"deliveries": [], "is_hidden": True}
-    rows = Delivery.objects.filter(customer=customer).select_related("broadcast").order_by("-pk")
+    rows = Delivery.objects.filter(customer=customer).select_related("broadcast__product").order_by("-pk")
     return {
-        "deliveries": [(delivery, delivery_badge(delivery)) for delivery in rows[:SHOWN]],
+        "deliveries": [(delivery, title(delivery.broadcast), delivery_badge(delivery)) for delivery in rows[:SHOWN]],
         "all_url": f"{reverse('admin:messaging_delivery_changelist')}?{urlencode({'customer': customer.pk})}",
     }
 
 
 def announce_url(product: Product, request: HttpRequest) -> str:
     """Where a new product is announced; empty for other products and for whoever may not send broadcasts."""
-    from .services.broadcasts import may_announce
-
-    if not (product.is_new and may_announce(request.user)):
+    if not (product.is_new and may_announce(signed_in(request))):
         return ""
     return f"{reverse('admin:messaging_broadcast_add')}?{urlencode({'product': product.pk})}"

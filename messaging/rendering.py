@@ -17,7 +17,7 @@ _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 def check_placeholders(text: str) -> None:
     """Raise ValidationError that names a placeholder which nothing would fill."""
-    unknown = sorted({name for name in _PLACEHOLDER.findall(text)} - set(PLACEHOLDERS))
+    unknown = sorted(set(_PLACEHOLDER.findall(text)) - set(PLACEHOLDERS))
     if unknown:
         raise ValidationError(
             _("There is no placeholder {%(name)s}. Use %(known)s."),
@@ -35,3 +35,8 @@ def fill(text: str, *, broadcast: Broadcast, nick: str) -> str:
         "price": "" if price is None else f"{price:.2f}",
     }
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def title(broadcast: Broadcast) -> str:
+    """The subject as the staff reads it in lists and headings: with the product, for nobody in particular."""
+    return fill(broadcast.subject, broadcast=broadcast, nick="…")

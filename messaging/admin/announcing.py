@@ -70,23 +70,28 @@ class AnnounceForm(forms.ModelForm[Broadcast]):
         asked = str(self["product"].value() or "")
         chosen = Q(pk=asked) if asked.isdecimal() else Q()
         offered = Product.objects.filter(Q(is_new=True) | chosen) if chosen else Product.objects.new()
-        field = self.fields["product"]
+        field = self._choice("product")
         field.queryset = offered.order_by("-is_new", "-pk")
         field.required = True
-        field.help_text = _("New products are offered here; any other is announced from its own line in the product list.")
+        field.help_text = _("The products that are marked as new are offered here.")
 
     def _offer_audiences(self) -> None:
         audiences = audiences_of(self.user)
-        self.fields["audience"].choices = audiences
         agents = Agent.objects.order_by("display_name", "pk")
         if Broadcast.Audience.ALL_BOUND not in dict(audiences):
             agents = agents.filter(user=self.user)
-            self.initial.setdefault("audience", Broadcast.Audience.AGENT)
-            self.initial.setdefault("agent", agents.first())
-        self.fields["agent"].queryset = agents
+            audiences = [(value, _("my own customers")) for value, _name in audiences]
+            self.initial.update(audience=Broadcast.Audience.AGENT, agent=agents.first())
+            self.fields["agent"].widget = forms.HiddenInput()
+        self._choice("audience").choices = audiences
+        self._choice("agent").queryset = agents
         asked = self["audience"].value()
         for audience, name in NAMED_BY.items():
             self.fields[name].required = asked == audience
+
+    def _choice(self, name: str) -> Any:
+        """A field with choices, which the type of all fields does not tell."""
+        return self.fields[name]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -21,11 +22,12 @@ from customers.admin.cells import NOTHING, moment, staff_name
 from customers.models import Customer, Product
 from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery
-from messaging.rendering import fill
+from messaging.rendering import fill, title
 from messaging.services import broadcasts
 
 from .announcing import AnnounceForm, default_text
 from .figures import figures, figures_as_json, ledger_url, number, state_badge
+from .staff import signed_in
 
 if TYPE_CHECKING:
     from typing import TypedDict
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     CountedBroadcast = WithAnnotations[Broadcast, Counts]
 
+
 def nick_of(customer: Customer) -> str:
     """The nick that a message calls him by: that of his first account, or its number; empty for a guest."""
     account = customer.accounts.order_by("pk").first()
@@ -48,11 +51,11 @@ def nick_of(customer: Customer) -> str:
 
 @admin.register(Broadcast)
 class BroadcastAdmin(PanelAdmin):
-    """Announcing a product: write a draft, look at the preview, send, and watch it. Nothing is edited once it started."""
+    """Announcing a product: a draft, its preview, sending, watching it. Nothing is edited once it has started."""
 
     form = AnnounceForm
     list_display = (
-        "subject",
+        "title_shown",
         "state_badge",
         "product",
         "audience_column",
@@ -73,22 +76,28 @@ class BroadcastAdmin(PanelAdmin):
     empty_list_text = gettext_lazy("No broadcasts yet. Mark a product as new, then announce it.")
     show_facets = admin.ShowFacets.NEVER
     warn_unsaved_form = True
+    show_add_link = False  # the list has a button with words
+    fields = ("product", "audience", "agent", "level", "group", "channel", "subject", "body")
     change_form_template = "admin/messaging/broadcast/announce.html"
 
     # Who may -----------------------------------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and broadcasts.may_announce(request.user)
+        return bool(super().has_add_permission(request)) and broadcasts.may_announce(signed_in(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Broadcast | None = None) -> bool:
         if obj is None:
-            return super().has_change_permission(request)
-        return obj.is_draft() and not broadcasts.why_may_not_send(obj, request.user)
+            return bool(super().has_change_permission(request))
+        return obj.is_draft() and not broadcasts.why_may_not_send(obj, signed_in(request))
 
     # The list ----------------------------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Broadcast]:
-        return super().get_queryset(request).with_counts()
+        return Broadcast.objects.with_counts()
+
+    @admin.display(description=gettext_lazy("subject"), ordering="subject")
+    def title_shown(self, broadcast: Broadcast) -> str:
+        return title(broadcast)
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, broadcast: Broadcast) -> SafeString:
@@ -131,7 +140,7 @@ class BroadcastAdmin(PanelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Broadcast | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
-        form.user = request.user
+        form.user = signed_in(request)
         return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -139,9 +148,9 @@ class BroadcastAdmin(PanelAdmin):
         product = Product.objects.filter(pk=asked).first() if asked.isdecimal() else None
         return {**default_text(product), "product": product.pk if product else None}
 
-    def save_model(self, request: HttpRequest, obj: Broadcast, form: AnnounceForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
         store = broadcasts.change_draft if change else broadcasts.save_draft
-        store(obj, by=request.user, at=timezone.now())
+        store(obj, by=signed_in(request), at=timezone.now())
 
     def response_add(self, request: HttpRequest, obj: Broadcast, post_url_continue: str | None = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:messaging_broadcast_preview", args=[obj.pk]))
@@ -151,17 +160,20 @@ class BroadcastAdmin(PanelAdmin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            page: HttpResponseBase = super().changeform_view(request, *args, **kwargs)
         except broadcasts.MayNotSend as refusal:
             return self._refused(request, str(refusal))
         except broadcasts.AlreadyStarted as late:
             messages.warning(request, str(late))
             return HttpResponseRedirect(reverse("admin:messaging_broadcast_changelist"))
+        return page
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
-        if not broadcasts.may_announce(request.user):
-            return self._refused(request, broadcasts.why_may_not_send(Broadcast(), request.user))
-        return super().add_view(request, form_url, {"title": _("Announce a new product"), **(extra_context or {})})
+        if not broadcasts.may_announce(signed_in(request)):
+            return self._refused(request, broadcasts.why_may_not_send(Broadcast(), signed_in(request)))
+        context = {"title": _("Announce a new product"), **(extra_context or {})}
+        page: HttpResponseBase = super().add_view(request, form_url, context)
+        return page
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -170,30 +182,35 @@ class BroadcastAdmin(PanelAdmin):
         broadcast = self._find(request, object_id)
         if not broadcast.is_draft():
             return self._page(request, broadcast)
-        if why := broadcasts.why_may_not_send(broadcast, request.user):
+        if why := broadcasts.why_may_not_send(broadcast, signed_in(request)):
             return self._refused(request, why)
-        return super().change_view(request, object_id, form_url, {"title": _("Edit the draft"), **(extra_context or {})})
+        context = {"title": _("Edit the draft"), **(extra_context or {})}
+        page: HttpResponseBase = super().change_view(request, object_id, form_url, context)
+        return page
 
     # Preview, sending, progress ----------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        doors = [("preview", self.preview_view), ("send", require_POST(self.send_view)), ("progress", self.progress_view)]
+        doors = {"preview": self.preview_view, "send": require_POST(self.send_view), "progress": self.progress_view}
         return [
-            path(f"<int:object_id>/{name}/", self.admin_site.admin_view(view), name=f"messaging_broadcast_{name}")
-            for name, view in doors
-        ] + super().get_urls()
+            *(
+                path(f"<int:object_id>/{name}/", self.admin_site.admin_view(view), name=f"messaging_broadcast_{name}")
+                for name, view in doors.items()
+            ),
+            *super().get_urls(),
+        ]
 
     def preview_view(self, request: HttpRequest, object_id: int) -> HttpResponseBase:
         """The exact counts, the text as one receiver will see it, and the button that sends."""
         broadcast = self._find(request, object_id)
         if not broadcast.is_draft():
             return HttpResponseRedirect(broadcast.get_absolute_url())
-        if why := broadcasts.why_may_not_send(broadcast, request.user):
+        if why := broadcasts.why_may_not_send(broadcast, signed_in(request)):
             return self._refused(request, why)
         at = timezone.now()
         counts = broadcasts.preview(broadcast, at=at)
         context = {
-            "title": _("Preview"),
+            "title": _("Preview: %(subject)s") % {"subject": title(broadcast)},
             "counts": counts,
             "audience": number(counts.audience),
             "receiving": number(counts.receiving),
@@ -205,7 +222,7 @@ class BroadcastAdmin(PanelAdmin):
     def send_view(self, request: HttpRequest, object_id: int) -> HttpResponseBase:
         broadcast = self._find(request, object_id)
         try:
-            broadcasts.send(broadcast, by=request.user, at=timezone.now())
+            broadcasts.send(broadcast, by=signed_in(request), at=timezone.now())
         except broadcasts.MayNotSend as refusal:
             return self._refused(request, str(refusal))
         except broadcasts.AlreadyStarted as late:
@@ -227,7 +244,7 @@ class BroadcastAdmin(PanelAdmin):
             "page",
             broadcast,
             {
-                "title": broadcast.subject,
+                "title": title(broadcast),
                 "figures": figures(broadcast, at=timezone.now()),
                 "ledger_url": ledger_url(broadcast),
             },
@@ -252,7 +269,6 @@ class BroadcastAdmin(PanelAdmin):
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
-                "original": broadcast,
                 "broadcast": broadcast,
                 "channel": get_channel(broadcast.channel).label,
                 **context,

@@ -18,8 +18,10 @@ from customers.admin.cells import NOTHING, moment
 from customers.admin.customer_rows import linked_name, with_names
 from customers.models import Customer
 from messaging.models import Broadcast, Delivery
+from messaging.rendering import title
 
 from .figures import delivery_badge, figures
+
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
@@ -36,10 +38,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_before_template = "admin/messaging/delivery/ledger_head.html"
     empty_list_text = gettext_lazy("Nothing has been sent yet. Announce a new product: its ledger stands here.")
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        return self.list_display[:-1] if "broadcast" in request.GET else self.list_display
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        self.request = request
         customers = with_names(Customer.objects.all(), request, timezone.now())
-        rows = super().get_queryset(request).select_related("broadcast")
+        rows = Delivery.objects.select_related("broadcast__product")
         return rows.prefetch_related(Prefetch("customer", customers))
 
     def get_search_results(
@@ -49,23 +53,26 @@ class DeliveryAdmin(ReadOnlyAdmin):
             return queryset, False
         return queryset.filter(customer__in=Customer.objects.search(search_term).order_by().values("pk")), False
 
-    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Paginator:
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Paginator[Delivery]:
         """Counts within a broadcast or a customer, where an index does it; all rows of all times are not counted."""
         if {"broadcast", "customer"} & request.GET.keys():
-            return super().get_paginator(request, *args, **kwargs)
-        return InfinitePaginator(*args, **kwargs)
+            return Paginator(*args, **kwargs)
+        without_count: Paginator[Delivery] = InfinitePaginator(*args, **kwargs)
+        return without_count
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         asked = request.GET.get("broadcast", "")
-        broadcast = Broadcast.objects.filter(pk=asked).first() if asked.isdecimal() else None
+        broadcast = Broadcast.objects.select_related("product").filter(pk=asked).first() if asked.isdecimal() else None
         context: dict[str, Any] = {"title": _("Ledger")}
         if broadcast:
-            context |= {"broadcast": broadcast, "figures": figures(broadcast, at=timezone.now())}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
+            shown = figures(broadcast, at=timezone.now())
+            context |= {"broadcast": broadcast, "heading": title(broadcast), "figures": shown}
+        page: HttpResponseBase = super().changelist_view(request, {**context, **(extra_context or {})})
+        return page
 
     @admin.display(description=gettext_lazy("customer"))
     def customer_link(self, delivery: Delivery) -> SafeString | str:
-        return linked_name(delivery.customer, self.request)
+        return linked_name(delivery.customer)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, delivery: Delivery) -> SafeString:
@@ -81,4 +88,4 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("broadcast"))
     def broadcast_link(self, delivery: Delivery) -> SafeString:
-        return format_html('<a href="{}">{}</a>', delivery.broadcast.get_absolute_url(), delivery.broadcast)
+        return format_html('<a href="{}">{}</a>', delivery.broadcast.get_absolute_url(), title(delivery.broadcast))

@@ -66,14 +66,16 @@ def ledger_url(broadcast: Broadcast, **lookups: str) -> str:
 def counts(broadcast: Broadcast, shown: Progress) -> list[Figure]:
     """All deliveries, then by state."""
     by_state = shown.ledger.by_state
+
+    def of(state: Delivery.State, tone: str = "") -> Figure:
+        return Figure(state, str(state.label), by_state[state], ledger_url(broadcast, state__exact=state), tone)
+
     waiting = by_state[State.WAITING] + by_state[State.CLAIMED]
     return [
-        Figure("all", _("customers in the ledger"), shown.ledger.total, ledger_url(broadcast)),
-        Figure("sent", _("sent"), by_state[State.SENT], ledger_url(broadcast, state__exact=State.SENT), "success"),
-        Figure(
-            "excluded", _("excluded"), by_state[State.EXCLUDED], ledger_url(broadcast, state__exact=State.EXCLUDED)
-        ),
-        Figure("failed", _("failed"), by_state[State.FAILED], ledger_url(broadcast, state__exact=State.FAILED), "danger"),
+        Figure("all", _("in the ledger"), shown.ledger.total, ledger_url(broadcast)),
+        of(State.SENT, "success"),
+        of(State.EXCLUDED),
+        of(State.FAILED, "danger"),
         Figure("waiting", _("waiting"), waiting, ledger_url(broadcast, state__in=f"{State.WAITING},{State.CLAIMED}")),
     ]
 
@@ -96,10 +98,10 @@ def step(broadcast: Broadcast, shown: Progress) -> str:
     """What is going on, in words."""
     figures = {"done": number(shown.done), "total": number(shown.total)}
     if broadcast.state == Broadcast.State.PLANNING:
-        return _("Planning: %(done)s of %(total)s customers written to the ledger") % figures
+        return _("Writing the ledger: %(done)s of %(total)s customers") % figures
     if broadcast.state == Broadcast.State.SENDING:
-        return _("Sending: %(done)s of %(total)s customers settled") % figures
-    return _("Finished: %(done)s of %(total)s customers settled") % figures
+        return _("Sending: %(done)s of %(total)s customers done") % figures
+    return _("Finished: every one of %(total)s customers has a result") % figures
 
 
 def figures(broadcast: Broadcast, *, at: datetime) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-from .broadcast import Broadcast
+from .broadcast import Broadcast, unannounced
 from .delivery import Delivery
 from .inbox import InboxMessage
 
-__all__ = ["Broadcast", "Delivery", "InboxMessage"]
+__all__ = ["Broadcast", "Delivery", "InboxMessage", "unannounced"]

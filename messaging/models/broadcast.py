@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -15,11 +16,15 @@ from messaging.rendering import check_placeholders
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
+    from customers.models.product import ProductQuerySet
 
 
 class BroadcastQuerySet(models.QuerySet["Broadcast"]):
     def drafts(self) -> BroadcastQuerySet:
         return self.filter(state=Broadcast.State.DRAFT)
+
+    def started(self) -> BroadcastQuerySet:
+        return self.exclude(state=Broadcast.State.DRAFT)
 
     def to_plan(self) -> BroadcastQuerySet:
         return self.filter(state=Broadcast.State.PLANNING)
@@ -31,19 +36,18 @@ class BroadcastQuerySet(models.QuerySet["Broadcast"]):
         return self.filter(state__in=[Broadcast.State.PLANNING, Broadcast.State.SENDING])
 
     def with_counts(self) -> BroadcastQuerySet:
-        """Adds `planned_count`, `sent_count`, `excluded_count` and `failed_count`: deliveries, from their index alone."""
-        from .delivery import Delivery  # a delivery knows its broadcast; this one question goes the other way
+        """Adds `planned_count`, `sent_count`, `excluded_count`, `failed_count`: deliveries, by their index alone."""
+        deliveries = apps.get_model("messaging", "Delivery")._default_manager.filter(broadcast=OuterRef("pk"))
 
-        def count(rows: models.QuerySet[Delivery]) -> Coalesce:
-            per_broadcast = rows.filter(broadcast=OuterRef("pk")).order_by().values("broadcast")
-            return Coalesce(Subquery(per_broadcast.annotate(count=Count("pk")).values("count")), 0)
+        def count(**state: str) -> Coalesce:
+            of_one = deliveries.filter(**state).order_by().values("broadcast")
+            return Coalesce(Subquery(of_one.annotate(count=Count("pk")).values("count")), 0)
 
-        deliveries = Delivery.objects.all()
         return self.annotate(
-            planned_count=count(deliveries),
-            sent_count=count(deliveries.filter(state=Delivery.State.SENT)),
-            excluded_count=count(deliveries.filter(state=Delivery.State.EXCLUDED)),
-            failed_count=count(deliveries.filter(state=Delivery.State.FAILED)),
+            planned_count=count(),
+            sent_count=count(state="sent"),
+            excluded_count=count(state="excluded"),
+            failed_count=count(state="failed"),
         )
 
 
@@ -162,7 +166,12 @@ class Broadcast(models.Model):
         if self.audience == self.Audience.AGENT:
             return bound.filter(agent=self.agent_id)
         if self.audience == self.Audience.LEVEL:
-            return bound.filter(level=self.level)
+            return bound.filter(level=cast(int, self.level))  # a constraint sees to it
         if self.audience == self.Audience.GROUP:
             return bound.filter(groups=self.group_id)
         return bound
+
+
+def unannounced(products: ProductQuerySet) -> ProductQuerySet:
+    """Those of the products that no broadcast has been sent for; a draft has announced nothing."""
+    return products.exclude(Exists(Broadcast.objects.started().filter(product=OuterRef("pk"))))

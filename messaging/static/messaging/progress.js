@@ -15,7 +15,9 @@
 
   function show(figures) {
     Object.keys(figures.counts).forEach(function (key) {
-      page.querySelector('[data-count="' + key + '"]').textContent = figures.counts[key];
+      var number = page.querySelector('[data-count="' + key + '"]');
+      number.textContent = figures.counts[key];
+      number.parentElement.toggleAttribute("data-zero", figures.counts[key] === "0");
     });
     part("step").textContent = figures.step;
     // an element without a maximum shows that something goes on, with 0 it would show a full bar
