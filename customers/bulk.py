@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
 from django.db.models import QuerySet, Value
 
@@ -39,7 +40,10 @@ def insert_from(
         raise TypeError(f"{model.__name__} has no field {', '.join(sorted(columns))}")
     connection = connections[router.db_for_write(model)]
     select = rows.order_by().annotate(**values).values_list(*values)
-    sql, params = select.query.get_compiler(connection=connection).as_sql()
+    try:
+        sql, params = select.query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:  # Django can tell without asking the database: `pk__in=[]`
+        return 0
     quoted = ", ".join(connection.ops.quote_name(field.column) for field in fields.values())
     table = connection.ops.quote_name(model._meta.db_table)
     if ignore_conflicts and connection.vendor == "sqlite":

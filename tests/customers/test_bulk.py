@@ -42,6 +42,10 @@ def test_insert_from_leaves_out_what_is_there_when_told_to():
     assert set(Group.objects.values_list("name", flat=True)) == {"a", "b"}
 
 
+def test_insert_from_nothing_writes_nothing():
+    assert insert_from(Group, Product.objects.filter(pk__in=[]), name=F("name")) == 0
+
+
 def test_insert_from_names_an_unknown_field():
     with pytest.raises(TypeError, match="colour"):
         insert_from(Group, Product.objects.all(), name=F("name"), colour="red")
