@@ -6,7 +6,11 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from crm_site.models import Heartbeat
 
-ASK = "from django.test import Client; print(Client(HTTP_HOST='localhost').get({path!r}).status_code)"
+ASK_BOTH = """
+from django.test import Client
+client = Client(HTTP_HOST="localhost")
+print(client.get("/healthz").status_code, client.get("/readyz").status_code)
+"""
 NEVER_SEEN = {"state": "never seen", "seen_at": None}
 
 
@@ -58,12 +62,9 @@ def test_readyz_refuses_while_a_migration_is_not_applied(client):
 
 @pytest.mark.parametrize("url", ["sqlite:////no/such/folder/shop.sqlite3", "postgres://nobody@127.0.0.1:1/shop"])
 def test_readyz_refuses_without_a_database_and_healthz_does_not(manage, url):
-    statuses = [
-        manage("shell", "-v0", "-c", ASK.format(path=path), env={"DATABASE_URL": url}).stdout.strip()
-        for path in ("/healthz", "/readyz")
-    ]
+    answer = manage("shell", "-v0", "-c", ASK_BOTH, env={"DATABASE_URL": url})
 
-    assert statuses == ["200", "503"]
+    assert answer.stdout.split() == ["200", "503"]
 
 
 @pytest.mark.django_db

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ ACCESS_LOG = "%(m)s %(U)s %(s)s %(M)sms"
 
 class Command(BaseCommand):
     help = "Show the product on a made-up shop: web, worker and scheduler together, on this machine only."
-    requires_system_checks: Sequence[str] = []
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=os.environ.get("PORT") or 8000)

@@ -1,0 +1,118 @@
+"""`make run` without its virtual environment: the demo shop, started without a terminal."""
+
+import json
+import os
+import signal
+import socket
+import threading
+from http.client import HTTPConnection
+
+import pytest
+
+from crm_site.demo import DEMO_API_KEY, LOGINS
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def demo(start, port, tmp_path):
+    """Start the demo on a port and in a folder of its own, where the environment names a real shop's database."""
+
+    def _demo():
+        return start(
+            "run_demo",
+            "--port",
+            str(port),
+            env={"DATA_DIR": str(tmp_path), "DATABASE_URL": "postgres://nobody@127.0.0.1:1/real_shop"},
+        )
+
+    return _demo
+
+
+@pytest.fixture
+def ask(port):
+    """Ask the demo over HTTP; answers with status and JSON."""
+
+    def _ask(method, path, body=None, **headers):
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json", **headers})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+    return _ask
+
+
+def read_until(process, sentence, *, seconds=120):
+    """What the process prints, up to the line with this sentence."""
+    watchdog = threading.Timer(seconds, process.kill)
+    watchdog.start()
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if sentence in line:
+            break
+    watchdog.cancel()
+    assert sentence in "".join(lines[-1:]), "".join(lines)
+    return "".join(lines)
+
+
+def test_demo_shows_a_refusal_and_stops_when_asked(demo, ask, stop):
+    with demo() as process:
+        printed = read_until(process, "Ctrl-C stops it.")
+        ready, _processes = ask("GET", "/readyz")
+        key = {"Authorization": f"Bearer {DEMO_API_KEY}"}
+        status, answer = ask("POST", "/api/v1/purchase-checks/?phone=13800138000", {"nick": "test-banned"}, **key)
+        code, rest = stop(process)
+
+    assert ready == 200
+    assert (status, answer["decision"]) == (200, "refuse")
+    assert [login for _role, login, _password in LOGINS if login not in printed] == []
+    assert "POST /api/v1/purchase-checks/ 200" in rest
+    assert "13800138000" not in rest
+    assert (code, "The demo has stopped" in rest) == (0, True)
+
+
+def test_demo_stops_as_a_whole_when_one_process_dies(demo, ask):
+    with demo() as process:
+        read_until(process, "The demo shop is open")
+        worker = next(pid for pid in children_of(process.pid) if "worker" in command_of(pid))
+        os.kill(worker, signal.SIGKILL)
+        rest, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "One of the demo's processes ended by itself" in rest
+    with pytest.raises(ConnectionRefusedError):
+        ask("GET", "/healthz")
+
+
+def test_taken_port_is_one_sentence_before_anything_starts(manage, port, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+
+        refused = manage("run_demo", "--port", str(port), env={"DATA_DIR": str(tmp_path)})
+
+    assert refused.returncode == 1
+    assert (refused.stdout, len(refused.stderr.splitlines())) == ("", 1)
+    assert f"Port {port} of 127.0.0.1 cannot be used" in refused.stderr
+    assert not (tmp_path / "demo.sqlite3").exists()
+
+
+def children_of(pid):
+    """The ids of all processes below this one."""
+    below = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as file:
+            children = [int(child) for child in file.read().split()]
+        below += children + [grandchild for child in children for grandchild in children_of(child)]
+    return below
+
+
+def command_of(pid):
+    with open(f"/proc/{pid}/cmdline") as file:
+        return file.read().split("\0")
