@@ -30,6 +30,7 @@ test: .venv/.installed-dev
 		DATABASE_URL="$$TEST_DATABASE_URL" $(BIN)/pytest -n 2; \
 	else \
 		echo "TEST_DATABASE_URL is not set, so nothing was tested on PostgreSQL."; \
+		[ -z "$$REQUIRE_SERVICES" ]; \
 	fi
 
 check: .venv/.installed-dev

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
@@ -39,10 +40,10 @@ def ask(port):
     """Ask the demo over HTTP; answers with status and JSON."""
 
     def _ask(method, path, body=None, **headers):
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json", **headers})
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json", **headers})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
 
     return _ask
 
