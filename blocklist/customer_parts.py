@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import Exists, OuterRef, Subquery
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_filters import BooleanFilter
 
+from customers.admin.staff import signed_in
 from customers.models import Customer
 from customers.parts import Badge, Box, BulkAction, ListColumn, parts
 
+from .admin.bulk_ban import bulk_ban
 from .models import Ban, bannable_by, banned
 from .services import bans
 
@@ -44,7 +47,7 @@ def register() -> None:
             name="ban_purchases",
             label=gettext_lazy("Ban purchase"),
             permissions=("blocklist.view_ban",),
-            run=_ban_purchases,
+            run=bulk_ban,
         )
     )
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
@@ -76,45 +79,41 @@ def with_right_to_ban(customers: CustomerQuerySet, request: HttpRequest, at: dat
     standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
     return customers.annotate(
         ban_by_manager=Subquery(standing.values("by_manager")[:1]),
-        may_ban=Exists(bannable_by(request.user, at=at).filter(pk=OuterRef("pk"))),
-        may_lift=Exists(standing.liftable_by(request.user)),
+        may_ban=Exists(bannable_by(signed_in(request), at=at).filter(pk=OuterRef("pk"))),
+        may_lift=Exists(standing.liftable_by(signed_in(request))),
     )
 
 
 def banned_badge(customer: Any) -> SafeString | str:
     if customer.ban_id is None:
         return ""
-    title = _("%(type)s, banned by %(user)s") % {
+    title = _("%(type)s, banned by %(user)s, %(until)s") % {
         "type": Ban.Type(customer.ban_type).label,
         "user": customer.banned_by,
+        "until": _until(customer.ban_until, "DATETIME_FORMAT"),
     }
-    return format_html('<span class="crm-badge is-danger" title="{}">{}</span>', title, until_text(customer.ban_until))
+    text = _("banned") if customer.ban_until is None else _("banned %(until)s") % {"until": _until(customer.ban_until)}
+    return format_html('<span class="crm-badge is-danger" title="{}">{}</span>', title, text)
 
 
-def until_text(until: datetime | None) -> str:
+def _until(until: datetime | None, format: str = "DATE_FORMAT") -> str:
     if until is None:
-        return _("banned")
-    return _("banned until %(date)s") % {"date": date_format(timezone.localtime(until), "DATETIME_FORMAT")}
+        return _("without end")
+    return _("until %(date)s") % {"date": date_format(timezone.localtime(until), format)}
 
 
 def ban_link(customer: Any, request: HttpRequest) -> SafeString:
     """The link at the right of every row; without the right it is grey, says why, and leads to the page that does."""
     if customer.ban_id is None:
         text, name, may = _("Ban purchase"), "admin:blocklist_ban_customer", customer.may_ban
-        why_not = "" if may else bans.why_may_not_ban(customer, request.user)
+        why_not = "" if may else bans.why_may_not_ban(customer, signed_in(request))
     else:
         text, name, may = _("Lift ban"), "admin:blocklist_lift_customer", customer.may_lift
         standing = Ban(customer=customer, by_manager=customer.ban_by_manager)
-        why_not = "" if may else bans.why_may_not_lift(standing, request.user)
+        why_not = "" if may else bans.why_may_not_lift(standing, signed_in(request))
     kind = "is-off" if why_not else "is-danger" if customer.ban_id is None else "is-plain"
     address = f"{reverse(name, args=[customer.pk])}?{urlencode({'next': request.get_full_path()})}"
     return format_html('<a class="crm-button is-small {}" href="{}" title="{}">{}</a>', kind, address, why_not, text)
-
-
-def _ban_purchases(request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseBase | None:
-    from .admin.bulk_ban import bulk_ban  # the pages import models of other apps, which are not there in ready()
-
-    return bulk_ban(request, customers)
 
 
 def _bans(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:

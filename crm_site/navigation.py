@@ -21,6 +21,10 @@ def script(request: HttpRequest) -> str:
     return static("crm_site/panel.js")
 
 
+def icon(request: HttpRequest) -> str:
+    return static("crm_site/icon.svg")
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar; a list stands there if it is registered and the user may view it."""
     groups = [

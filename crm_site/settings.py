@@ -88,7 +88,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;"
-        " PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-64000; PRAGMA mmap_size=268435456;",
+        " PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-64000; PRAGMA mmap_size=268435456;"
+        " PRAGMA wal_autocheckpoint=10000;",
     }
     # A file, not memory: the tests with parallel connections need the real locks.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
@@ -160,6 +161,7 @@ STORAGES = {
 }
 
 # The skin of the admin ----------------------------------------------------------------------------------------------
+LOGIN_REDIRECT_URL = "admin:index"
 FORMAT_MODULE_PATH = ["crm_site.formats"]
 FILTERS_EMPTY_CHOICE_LABEL = _("any")
 UNFOLD = {
@@ -167,12 +169,14 @@ UNFOLD = {
     "SITE_HEADER": _("Shop CRM"),
     "SITE_SYMBOL": "storefront",
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "crm_site.navigation.icon"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "STYLES": ["crm_site.navigation.stylesheet"],
     "SCRIPTS": ["crm_site.navigation.script"],
     "SIDEBAR": {"navigation": "crm_site.navigation.sidebar"},
+    "DASHBOARD_CALLBACK": "crm_site.dashboard.dashboard",
     # A calm blue: told from red and green by everybody.
     "COLORS": {
         "primary": {

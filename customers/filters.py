@@ -74,7 +74,9 @@ class CustomerFilter(StrictFilterSet):
     level = ChoiceFilter(choices=Customer.Level.choices, label=gettext_lazy("level"))
     group = ModelChoiceFilter(field_name="groups", queryset=Group.objects.all(), label=gettext_lazy("group"))
     customer_source = ChoiceFilter(choices=Customer.CustomerSource.choices, label=gettext_lazy("customer source"))
-    agent = ModelChoiceFilter(queryset=Agent.objects.all(), label=gettext_lazy("exclusive agent"))
+    agent = ModelChoiceFilter(
+        queryset=Agent.objects.all(), null_label=gettext_lazy("nobody"), label=gettext_lazy("exclusive agent")
+    )
     trade_count_min = NumberFilter(
         field_name="trade_count",
         lookup_expr="gte",

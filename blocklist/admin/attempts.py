@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from blocklist.models import Attempt
 from customers.admin.base import ReadOnlyAdmin
-from customers.admin.cells import badge, money, moment
+from customers.admin.cells import badge, moment, money
 from customers.admin.customer_rows import linked_name, with_names
 from customers.models import Customer
 
@@ -18,7 +18,16 @@ KINDS = {Attempt.Outcome.REFUSED: "danger", Attempt.Outcome.DESPITE: "warning"}
 
 @admin.register(Attempt)
 class AttemptAdmin(ReadOnlyAdmin):
-    list_display = ("moment_shown", "buyer", "outcome_badge", "door", "named_by", "order_number", "amount_shown", "source")
+    list_display = (
+        "moment_shown",
+        "buyer",
+        "outcome_badge",
+        "door",
+        "named_by",
+        "order_number",
+        "amount_shown",
+        "source",
+    )
     list_select_related = ("source",)
     list_filter = ("outcome", "door", "source")
     search_fields = ("order_number__exact",)

@@ -20,6 +20,7 @@ from blocklist.models import Ban, bannable_by
 from blocklist.services import bans
 from customers.admin.customer_page import figures
 from customers.admin.customer_rows import customer_name, with_columns
+from customers.admin.staff import signed_in
 from customers.models import Customer
 
 from .forms import BanForm, LiftForm
@@ -29,17 +30,17 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Ban the customer; 403 with the reason for whoever may not; who is banned already is shown with his ban."""
     at = timezone.now()
     customer = _customer(request, pk, at)
-    may = bannable_by(request.user, at=at).filter(pk=pk).exists()
+    may = bannable_by(signed_in(request), at=at).filter(pk=pk).exists()
     if standing := Ban.objects.standing(at).filter(customer=customer).select_related("by").first():
         status = 200 if may else 403
         return _page(request, customer, "banned_already.html", _("Ban purchase"), status=status, ban=standing, may=may)
     if not may:
-        return _refusal(request, customer, _("Ban purchase"), bans.why_may_not_ban(customer, request.user))
+        return _refusal(request, customer, _("Ban purchase"), bans.why_may_not_ban(customer, signed_in(request)))
     form = BanForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         chosen = {"type": form.cleaned_data["type"], "note": form.cleaned_data["note"], "until": form.until(at)}
         try:
-            bans.ban_purchase(customer, by=request.user, at=at, **chosen)
+            bans.ban_purchase(customer, by=signed_in(request), at=at, **chosen)
         except bans.MayNotBan as refusal:
             return _refusal(request, customer, _("Ban purchase"), str(refusal))
         except ValidationError as error:
@@ -47,7 +48,7 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s is banned from buying, at once.") % {"name": _called(customer)})
             return _back(request)
-    why = bans.why_may_ban(customer, request.user)
+    why = bans.why_may_ban(customer, signed_in(request))
     return _page(request, customer, "ban_form.html", _("Ban purchase"), form=form, why=why)
 
 
@@ -60,12 +61,12 @@ def lift_view(request: HttpRequest, pk: int) -> HttpResponse:
     if ban is None:
         messages.info(request, _("This customer is not banned."))
         return _back(request)
-    if not standing.liftable_by(request.user).exists():
-        return _refusal(request, customer, _("Lift ban"), bans.why_may_not_lift(ban, request.user), ban=ban)
+    if not standing.liftable_by(signed_in(request)).exists():
+        return _refusal(request, customer, _("Lift ban"), bans.why_may_not_lift(ban, signed_in(request)), ban=ban)
     form = LiftForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            bans.lift_ban(customer, reason=form.cleaned_data["reason"], by=request.user, at=at)
+            bans.lift_ban(customer, reason=form.cleaned_data["reason"], by=signed_in(request), at=at)
         except bans.MayNotBan as refusal:
             return _refusal(request, customer, _("Lift ban"), str(refusal), ban=ban)
         except bans.NotBanned as nothing:
@@ -84,7 +85,7 @@ def show_errors(form: Form, error: ValidationError) -> None:
 
 
 def _customer(request: HttpRequest, pk: int, at: datetime) -> Customer:
-    if not request.user.has_perm("customers.view_customer"):
+    if not signed_in(request).has_perm("customers.view_customer"):
         raise PermissionDenied
     return get_object_or_404(with_columns(Customer.objects.all(), request, at), pk=pk)
 
@@ -94,9 +95,7 @@ def _called(customer: Customer) -> str:
     return account.nick or account.external_id if account else str(customer)
 
 
-def _refusal(
-    request: HttpRequest, customer: Customer, title: str, reason: str, **context: Any
-) -> TemplateResponse:
+def _refusal(request: HttpRequest, customer: Customer, title: str, reason: str, **context: Any) -> TemplateResponse:
     return _page(request, customer, "may_not_ban.html", title, status=403, reason=reason, **context)
 
 

@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from blocklist.models import Ban
 from customers.admin.base import ReadOnlyAdmin
@@ -55,7 +56,9 @@ class BanAdmin(ReadOnlyAdmin):
         "lifter",
         "lift_reason",
     )
-    empty_list_text = gettext_lazy("Nobody was banned yet. The customer list has “Ban purchase” at the right of every row.")
+    empty_list_text = gettext_lazy(
+        "Nobody was banned yet. The customer list has “Ban purchase” at the right of every row."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ban]:
         customers = with_names(Customer.objects.all(), request, timezone.now())

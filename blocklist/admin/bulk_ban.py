@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _, ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from blocklist.models import bannable_by, banned
 from blocklist.services import bans
+from customers.admin.staff import signed_in
 
 from .ban_pages import show_errors
 from .forms import BanForm
@@ -37,7 +39,7 @@ def bulk_ban(request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseB
                 type=form.cleaned_data["type"],
                 note=form.cleaned_data["note"],
                 until=form.until(at),
-                by=request.user,
+                by=signed_in(request),
                 at=at,
             )
         except ValidationError as error:
@@ -46,7 +48,7 @@ def bulk_ban(request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseB
             _say(request, report)
             return None
     chosen = customers.order_by()
-    allowed = chosen.filter(pk__in=bannable_by(request.user, at=at).values("pk"))
+    allowed = chosen.filter(pk__in=bannable_by(signed_in(request), at=at).values("pk"))
     context = {
         **admin.site.each_context(request),
         "title": _("Ban purchase"),

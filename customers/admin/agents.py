@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -25,13 +26,15 @@ class AgentAdmin(PanelAdmin):
     fields = ("user", "display_name", "status", "is_active")
     empty_list_text = _("No agents yet. Add one for each staff user who serves customers.")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        return super().get_queryset(request).annotate(customer_count=Count("customers"))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        agents: QuerySet[Any] = super().get_queryset(request)
+        counted: QuerySet[Any] = agents.annotate(customer_count=Count("customers"))
+        return counted
 
     @admin.display(description=_("agent status"), ordering="status")
     def status_badge(self, agent: Agent) -> SafeString:
         return badge(agent.get_status_display(), kind=KINDS[Agent.Status(agent.status)])
 
     @admin.display(description=_("customers"), ordering="customer_count")
-    def customer_count(self, agent: Agent) -> int:
-        return agent.customer_count
+    def customer_count(self, agent: Any) -> int:
+        return int(agent.customer_count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import models
 from django.forms import ModelForm
@@ -10,10 +10,22 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.views import ChangeList
 
 from customers.services import audit
+
+from .staff import signed_in
+
+if TYPE_CHECKING:
+    # the skin has no types; its classes are Django's with another look
+    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin.views.main import ChangeList
+
+    SkinAdmin: TypeAlias = ModelAdmin[Any]
+    SkinInline: TypeAlias = TabularInline[Any, Any]
+else:
+    from unfold.admin import ModelAdmin as SkinAdmin
+    from unfold.admin import TabularInline as SkinInline
+    from unfold.views import ChangeList
 
 
 class PanelChangeList(ChangeList):
@@ -29,7 +41,7 @@ class PanelChangeList(ChangeList):
             self.full_result_count = self.result_count
 
 
-class PanelAdmin(ModelAdmin):
+class PanelAdmin(SkinAdmin):
     """Base of the panel's pages: nothing can be deleted, and what a person edits leaves an audit event."""
 
     list_per_page = 50
@@ -43,7 +55,7 @@ class PanelAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: models.Model, form: ModelForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: models.Model, form: ModelForm[Any], change: bool) -> None:
         """Write the fields that the form changed, and the audit event, in the transaction of the page."""
         fields = list(form.changed_data)
         if change:
@@ -55,7 +67,7 @@ class PanelAdmin(ModelAdmin):
         if fields:
             verb = f"{obj._meta.model_name}.{'changed' if change else 'added'}"
             row = type(obj)._default_manager.filter(pk=obj.pk)
-            audit.record(verb, row, by=request.user, at=timezone.now(), fields=fields)
+            audit.record(verb, row, by=signed_in(request), at=timezone.now(), fields=fields)
 
 
 class ReadOnlyAdmin(PanelAdmin):
@@ -68,7 +80,7 @@ class ReadOnlyAdmin(PanelAdmin):
         return False
 
 
-class ReadOnlyInline(TabularInline):
+class ReadOnlyInline(SkinInline):
     """Rows below another that nobody edits here."""
 
     extra = 0

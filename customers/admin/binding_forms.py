@@ -10,24 +10,25 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from customers.models import Agent, Customer
 from customers.services import bindings
+
+from .staff import signed_in
 
 
 class AgentForm(forms.Form):
     """Which agent shall serve the customer."""
 
     agent = forms.ModelChoiceField(
-        queryset=Agent.objects.none(), label=gettext_lazy("agent"), empty_label=gettext_lazy("Choose an agent")
+        queryset=Agent.objects.filter(is_active=True).order_by("display_name", "pk"),
+        label=gettext_lazy("agent"),
+        empty_label=gettext_lazy("Choose an agent"),
     )
     reason = forms.CharField(label=gettext_lazy("reason"), max_length=200, required=False)
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["agent"].queryset = Agent.objects.filter(is_active=True).order_by("display_name", "pk")
 
 
 @require_POST
@@ -53,7 +54,7 @@ def _give(request: HttpRequest, pk: int, *, service: Callable[..., int], done: s
     agent, reason = form.cleaned_data["agent"], form.cleaned_data["reason"]
     one = Customer.objects.filter(pk=customer.pk)
     try:
-        count = service(one, agent=agent, by=request.user, at=timezone.now(), reason=reason)
+        count = service(one, agent=agent, by=signed_in(request), at=timezone.now(), reason=reason)
     except bindings.MayNotBind as refusal:
         messages.error(request, str(refusal))
         return redirect(customer)

@@ -25,6 +25,13 @@ def moment(at: datetime | None) -> str:
     return NOTHING if at is None else date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
+def day(at: datetime | None) -> SafeString | str:
+    """The day in the shop's zone, with the time in its title: for lists that have no room."""
+    if at is None:
+        return NOTHING
+    return format_html('<span title="{}">{}</span>', moment(at), date_format(timezone.localtime(at), "DATE_FORMAT"))
+
+
 def staff_name(user: User | None) -> str:
     return NOTHING if user is None else user.get_full_name() or user.get_username()
 
@@ -36,7 +43,7 @@ def badge(text: str, *, kind: str, title: str = "") -> SafeString:
 
 def flag_dot(order: Order) -> SafeString:
     return format_html(
-        '<span class="crm-flag is-{}" title="{}"></span><span class="crm-flag-name">{}</span>',
+        '<span title="{1}"><span class="crm-flag is-{0}"></span>{2}</span>',
         Order.Flag(order.flag).name.lower(),
         order.memo,
         order.get_flag_display(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.contrib.admin.filters import ListFilter
 from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR
@@ -17,6 +17,7 @@ from customers.parts import parts
 
 from .base import PanelChangeList
 from .customer_rows import with_columns
+from .staff import signed_in
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -52,9 +53,9 @@ class CustomerChangeList(PanelChangeList):
         data = request.GET.copy()
         for key in OWN_KEYS:
             data.pop(key, None)
-        self.agent = Agent.objects.filter(user=request.user).first()
+        self.agent = Agent.objects.filter(user=signed_in(request)).first()
         self.filters = CustomerFilter(data, queryset=customers, request=request)
-        return self.filters.qs if self.filters.is_valid() else customers.none()
+        return cast("CustomerQuerySet", self.filters.qs if self.filters.is_valid() else customers.none())
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the ids of the page first, so that what the columns need is asked for these rows only."""
@@ -96,9 +97,4 @@ class CustomerChangeList(PanelChangeList):
     def carried(self) -> list[tuple[str, str]]:
         """What the form of the bar sends along."""
         shown = {field.name for field in self.bar}
-        return [
-            (name, value)
-            for name, values in self.filter_params.items()
-            for value in values
-            if name not in shown
-        ]
+        return [(name, value) for name, values in self.filter_params.items() for value in values if name not in shown]

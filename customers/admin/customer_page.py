@@ -16,8 +16,9 @@ from customers.models import Account, Agent, Binding, ContactValue, Customer, Or
 from customers.parts import parts
 
 from .binding_forms import AgentForm
-from .cells import flag_dot, money, moment
+from .cells import flag_dot, moment, money
 from .customer_rows import customer_name, with_columns
+from .staff import signed_in
 
 SHOWN_ORDERS = 10
 
@@ -60,9 +61,7 @@ def _accounts(customer: Customer) -> QuerySet[Account]:
 
 def _contact_values(customer: Customer, *, masked: bool) -> list[tuple[str, str]]:
     values = ContactValue.objects.filter(customer=customer).order_by("kind", "pk")
-    return [
-        (row.get_kind_display(), identity.masked(row.kind, row.value) if masked else row.value) for row in values
-    ]
+    return [(row.get_kind_display(), identity.masked(row.kind, row.value) if masked else row.value) for row in values]
 
 
 def _bindings(customer: Customer) -> QuerySet[Binding]:
@@ -76,13 +75,15 @@ def _orders(customer: Customer) -> list[tuple[Order, str, SafeString]]:
 
 
 def _boxes(customer: Customer, request: HttpRequest, at: datetime) -> list[SafeString]:
-    return [render_to_string(box.template, box.context(customer, request, at), request) for box in parts.boxes]
+    """The boxes of upper apps, the nearest app first: it is ready last."""
+    nearest_first = reversed(parts.boxes)
+    return [render_to_string(box.template, box.context(customer, request, at), request) for box in nearest_first]
 
 
 def _giving(customer: Customer, request: HttpRequest) -> dict[str, Any]:
     """The forms to bind or hand over; whether he may is the service's to say, so only hopeless ones are left out."""
     may_give_any = request.user.has_perm("customers.bind_any_customer")
-    own = Agent.objects.filter(user=request.user, is_active=True).first()
+    own = Agent.objects.filter(user=signed_in(request), is_active=True).first()
     may_serve = own is not None and request.user.has_perm("customers.bind_customer")
     if customer.agent is None:
         return {"bind_to_me": own if may_serve else None, "agent_form": AgentForm() if may_give_any else None}

@@ -22,13 +22,13 @@ SHOWN_ACCOUNTS = 2
 
 def with_names(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
     """What `customer_name` needs, in one query more."""
-    return _annotated(_with_accounts(customers), [badge.annotate for badge in parts.badges], request, at)
+    return _annotated(_with_accounts(customers), _of_badges(), request, at)
 
 
 def with_columns(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
     """What a row of the customer list needs, in two queries more."""
     rows = _with_accounts(customers).select_related("agent").prefetch_related("groups")
-    return _annotated(rows, [part.annotate for part in (*parts.badges, *parts.list_columns)], request, at)
+    return _annotated(rows, [*_of_badges(), *(column.annotate for column in parts.list_columns)], request, at)
 
 
 def customer_name(customer: Customer) -> SafeString:
@@ -58,6 +58,10 @@ def linked_name(customer: Customer | None) -> SafeString | str:
 
 def badges(customer: Customer) -> SafeString:
     return format_html_join("", "{}", ((badge.show(customer),) for badge in parts.badges))
+
+
+def _of_badges() -> list[Annotate]:
+    return [badge.annotate for badge in parts.badges]
 
 
 def _called(account: Account) -> str:

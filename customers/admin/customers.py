@@ -1,25 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Field, Model, F
+from django.db.models import F, Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSelect2MultipleWidget
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from customers.models import Customer
 from customers.parts import BulkAction, ListColumn, parts
 
 from .base import PanelAdmin
 from .binding_forms import bind_view, hand_over_view
-from .cells import NOTHING, money, moment
+from .cells import NOTHING, day, money
 from .customer_list import CustomerChangeList
 from .customer_page import customer_page
 from .customer_rows import customer_name
@@ -39,9 +42,9 @@ class CustomerAdmin(PanelAdmin):
         "trade_amount_shown",
         "last_trade",
     )
-    # the agent's link goes to the list of his customers, so the row's own link is the name
     ordering = (F("last_trade_at").desc(nulls_last=True), "-pk")
     fields = ("level", "groups", "language")
+    autocomplete_fields = ("groups",)
     list_display_links = ("name",)
     empty_list_text = _("No customers yet. Import a shop: python manage.py import_shop FORMAT PATH")
 
@@ -53,9 +56,9 @@ class CustomerAdmin(PanelAdmin):
         return [*self.own_columns, *(_column(part, request) for part in added)]
 
     def get_search_results(
-        self, request: HttpRequest, queryset: CustomerQuerySet, search_term: str
-    ) -> tuple[CustomerQuerySet, bool]:
-        return queryset.search(search_term), False
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return cast("CustomerQuerySet", queryset).search(search_term), False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {
@@ -67,7 +70,9 @@ class CustomerAdmin(PanelAdmin):
     def get_urls(self) -> list[URLPattern]:
         own = [
             path("<int:pk>/bind/", self.admin_site.admin_view(bind_view), name="customers_customer_bind"),
-            path("<int:pk>/hand-over/", self.admin_site.admin_view(hand_over_view), name="customers_customer_hand_over"),
+            path(
+                "<int:pk>/hand-over/", self.admin_site.admin_view(hand_over_view), name="customers_customer_hand_over"
+            ),
         ]
         return own + super().get_urls()
 
@@ -83,15 +88,15 @@ class CustomerAdmin(PanelAdmin):
             page = customer_page(customer, request, at=timezone.now())
         return super().change_view(request, object_id, form_url, {**page, **(extra_context or {})})
 
-    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
         if db_field.name == "language":
             shop = ("", gettext("the shop's language"))
             choices = [shop, *settings.LANGUAGES]
             return forms.ChoiceField(
-                choices=choices, required=False, label=db_field.verbose_name, widget=UnfoldAdminSelectWidget()
+                choices=choices, required=False, label=capfirst(db_field.verbose_name), widget=UnfoldAdminSelectWidget()
             )
-        if db_field.name == "groups":
-            kwargs["widget"] = UnfoldAdminSelect2MultipleWidget()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.display(description=_("customer"))
@@ -103,10 +108,11 @@ class CustomerAdmin(PanelAdmin):
         return customer.get_level_display()
 
     @admin.display(description=_("groups"))
-    def group_names(self, customer: Customer) -> str:
-        return ", ".join(sorted(group.name for group in customer.groups.all())) or NOTHING
+    def group_names(self, customer: Customer) -> SafeString:
+        names = ", ".join(sorted(group.name for group in customer.groups.all())) or NOTHING
+        return format_html('<span class="crm-short" title="{0}">{0}</span>', names)
 
-    @admin.display(description=_("exclusive agent"), ordering="agent__display_name")
+    @admin.display(description=_("agent"), ordering="agent__display_name")
     def agent_shown(self, customer: Customer) -> str:
         return str(customer.agent or NOTHING)
 
@@ -119,8 +125,8 @@ class CustomerAdmin(PanelAdmin):
         return money(customer.trade_amount)
 
     @admin.display(description=_("last trade"), ordering=F("last_trade_at").asc(nulls_first=True))
-    def last_trade(self, customer: Customer) -> str:
-        return moment(customer.last_trade_at)
+    def last_trade(self, customer: Customer) -> SafeString | str:
+        return day(customer.last_trade_at)
 
 
 def _column(part: ListColumn, request: HttpRequest) -> Callable[[Customer], SafeString | str]:

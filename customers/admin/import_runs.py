@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from customers.models import ImportRun
 
@@ -54,9 +56,10 @@ class ImportRunAdmin(ReadOnlyAdmin):
         run = get_object_or_404(ImportRun, pk=pk)
         if not self.has_view_permission(request, run):
             raise PermissionDenied
-        if not run.rejects_path or not default_storage.exists(run.rejects_path):
+        file = Path(settings.DATA_DIR) / run.rejects_path
+        if not run.rejects_path or not file.is_file():
             raise Http404(_("This run has no rejects file."))
-        return FileResponse(default_storage.open(run.rejects_path), as_attachment=True)
+        return FileResponse(file.open("rb"), as_attachment=True, filename=f"rejects-{run.pk}{file.suffix}")
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, run: ImportRun) -> SafeString:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import Customer, Order, OrderLine, Refund
 
 from .base import PanelAdmin, ReadOnlyInline
-from .cells import badge, flag_dot, money, moment
+from .cells import badge, flag_dot, moment, money
 from .customer_rows import linked_name, with_names
 
 KINDS = {Order.Status.DONE: "success", Order.Status.CLOSED: "plain", Order.Status.HELD: "warning"}
