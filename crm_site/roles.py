@@ -45,6 +45,7 @@ _LEAD = (
 _MANAGE = (
     "customers.add_agent",
     "customers.add_customer",
+    "customers.add_order",
     "customers.add_product",
     "customers.delete_group",
     "customers.view_source",

@@ -6,8 +6,10 @@ A plain FilterSet drops a condition that it does not understand, and what follow
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -64,6 +66,17 @@ def _lists(data: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     """The values by name, as a QueryDict has them; stored filter values are a plain dict."""
     for name, value in data.items():
         yield name, value if isinstance(value, list) else [value]
+
+
+class MomentFilter(IsoDateTimeFilter):  # type: ignore[misc]
+    """A date and time within the years that every time zone and database can hold."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        years = [
+            MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC)),
+            MaxValueValidator(datetime(2199, 12, 31, tzinfo=UTC)),
+        ]
+        super().__init__(*args, validators=years, **kwargs)
 
 
 class CustomerFilter(StrictFilterSet):
@@ -130,8 +143,8 @@ class OrderFilter(StrictFilterSet):
     status = ChoiceFilter(choices=Order.Status.choices, label=gettext_lazy("status"))
     source = ModelChoiceFilter(queryset=Source.objects.all(), to_field_name="code", label=gettext_lazy("source"))
     customer = NumberFilter(field_name="customer_id", max_digits=18, decimal_places=0, label=gettext_lazy("customer"))
-    ordered_from = IsoDateTimeFilter(field_name="ordered_at", lookup_expr="gte", label=gettext_lazy("ordered from"))
-    ordered_to = IsoDateTimeFilter(field_name="ordered_at", lookup_expr="lte", label=gettext_lazy("ordered to"))
+    ordered_from = MomentFilter(field_name="ordered_at", lookup_expr="gte", label=gettext_lazy("ordered from"))
+    ordered_to = MomentFilter(field_name="ordered_at", lookup_expr="lte", label=gettext_lazy("ordered to"))
 
     class Meta:
         model = Order

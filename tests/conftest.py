@@ -120,7 +120,11 @@ def key_client(db):
 
     def _client(*scopes, source="own", user=None):
         _key, secret = create_key(
-            "test", source=SourceFactory(code=source), scopes=scopes or settings.API_SCOPES, user=user, at=timezone.now()
+            "test",
+            source=SourceFactory(code=source),
+            scopes=scopes or settings.API_SCOPES,
+            user=user,
+            at=timezone.now(),
         )
         return APIClient(headers={"authorization": f"Bearer {secret}"})
 

@@ -142,6 +142,7 @@ class Bans(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ban]
     queryset = Ban.objects.select_related("by")
     serializer_class = BanSerializer
     filterset_class = BanFilter
+    lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Ban]:
         bans = super().get_queryset()

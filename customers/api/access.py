@@ -29,16 +29,12 @@ class AccessPermission(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         action = getattr(view, "action", None)
-        if action is None:
-            return True  # the view has no such method: it answers 405
-        needed: Access = view.access[action]  # type: ignore[attr-defined]
-        key = asking_key(request)
-        if key is not None:
-            require_scope(request, needed.scope)
-            if key.user is None:
-                return True
-        user = request.user
-        return bool(user.is_authenticated and user.is_staff and user.has_perm(needed.permission))
+        if action in (None, "metadata"):
+            return True  # the view has no such method, or is asked for OPTIONS: it answers 405
+        if asking_key(request) is None and not request.user.is_authenticated:
+            return False
+        require(request, view.access[action])  # type: ignore[attr-defined]
+        return True
 
 
 def asking_key(request: Request) -> ApiKey | None:
@@ -46,11 +42,16 @@ def asking_key(request: Request) -> ApiKey | None:
     return request.auth if isinstance(request.auth, ApiKey) else None
 
 
-def require_scope(request: Request, scope: str) -> None:
-    """Raise PermissionDenied (403) that names the scope, where the request's key lacks it."""
+def require(request: Request, needed: Access) -> None:
+    """Raise PermissionDenied (403) where the key lacks the scope, or the staff user, also the key's, the permission."""
     key = asking_key(request)
-    if key is not None and scope not in key.scopes:
-        raise PermissionDenied(_("This key lacks the scope %(scope)s.") % {"scope": scope}, code="scope_missing")
+    if key is not None and needed.scope not in key.scopes:
+        raise PermissionDenied(_("This key lacks the scope %(scope)s.") % {"scope": needed.scope}, code="scope_missing")
+    if key is not None and key.user is None:
+        return
+    user = request.user
+    if not (user.is_authenticated and user.is_staff and user.has_perm(needed.permission)):
+        raise PermissionDenied
 
 
 def acting_user(request: Request) -> User:

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -105,13 +106,12 @@ class StrictSerializer(serializers.Serializer[Any]):
 class MomentField(serializers.DateTimeField):
     """A date and time within the years that every time zone and database can hold."""
 
-    default_error_messages = {"year": "This year is out of range."}
+    default_error_messages = {"year": gettext_lazy("This year is out of range.")}
 
-    def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
-        if not 1970 <= moment.year <= 2199:
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if not 1970 <= value.year <= 2199:
             self.fail("year")
-        return moment
+        return super().enforce_timezone(value)
 
 
 class BuyerBody(StrictSerializer):

@@ -118,6 +118,7 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         "bind": Access("customers:write", "customers.view_customer"),
     }
     queryset = Customer.objects.all()
+    lookup_value_converter = "int"
     # a subclass made when URLs load, so that the schema shows the filters of upper apps too
     filterset_class = type("CustomerFilter", (CustomerFilter,), {name: make() for name, make in parts.filters.items()})
 
@@ -126,11 +127,11 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         accounts = Account.objects.select_related("source").order_by("pk")
         if key:
             accounts = accounts.filter(source=key.source)
-        return (
-            visible_customers(self.request)
-            .select_related("agent")
-            .prefetch_related(Prefetch("accounts", accounts), "groups")
-        )
+        customers = visible_customers(self.request).select_related("agent")
+        customers = customers.prefetch_related(Prefetch("accounts", accounts), "groups")
+        if self.action == "list":
+            return customers
+        return customers.prefetch_related(Prefetch("contact_values", ContactValue.objects.order_by("pk")))
 
     def get_serializer_class(self) -> type[CustomerRowSerializer]:
         return CustomerRowSerializer if self.action == "list" else CustomerSerializer

@@ -68,10 +68,11 @@ class Inbox(mixins.ListModelMixin, GenericViewSet[InboxMessage]):
 
     access = {
         "list": Access("inbox:read", "messaging.view_delivery"),
-        "read": Access("inbox:write", "messaging.change_inboxmessage"),
+        "read": Access("inbox:write", "messaging.view_delivery"),
     }
     queryset = InboxMessage.objects.select_related("broadcast__product")
     serializer_class = InboxMessageSerializer
+    lookup_value_converter = "int"
     filter_backends = ()
 
     def get_queryset(self) -> QuerySet[InboxMessage]:
