@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -67,7 +68,8 @@ def test_demo_shows_a_refusal_and_stops_when_asked(demo, ask, stop):
         printed = read_until(process, "Ctrl-C stops it.")
         ready, _processes = ask("GET", "/readyz")
         key = {"Authorization": f"Bearer {DEMO_API_KEY}"}
-        status, answer = ask("POST", "/api/v1/purchase-checks/?phone=13800138000", {"nick": "test-banned"}, **key)
+        body = json.loads(re.search("-d '(.*)'", printed)[1])
+        status, answer = ask("POST", "/api/v1/purchase-checks/?phone=13800138000", body, **key)
         code, rest = stop(process)
 
     assert ready == 200

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from honcho.manager import Manager
 
-from crm_site.demo import DEMO_API_KEY, LOGINS
+from crm_site.demo import BANNED_NICK, DEMO_API_KEY, LOGINS
 
 HOST = "127.0.0.1"
 # Method, path without its query string, status, duration: a query string may hold a nick or a phone number.
@@ -120,6 +120,12 @@ def is_ready(port: int) -> bool:
         connection.close()
 
 
+def refused_check(address: str) -> str:
+    """A line for the shell that asks the purchase gate about the banned test buyer."""
+    headers = f"-H 'Authorization: Bearer {DEMO_API_KEY}' -H 'Content-Type: application/json'"
+    return f"""curl -s {address}api/v1/purchase-checks/ {headers} -d '{{"nick": "{BANNED_NICK}"}}'"""
+
+
 def welcome(port: int) -> str:
     """What a newcomer needs: address, logins, and a request that the purchase gate refuses."""
     address = f"http://{HOST}:{port}/"
@@ -128,6 +134,6 @@ def welcome(port: int) -> str:
 The demo shop is open: {address}
 {logins}
 Ask the purchase gate about a banned buyer:
-    curl -s {address}api/v1/purchase-checks/ -H 'Authorization: Bearer {DEMO_API_KEY}' -d nick=test-banned
+    {refused_check(address)}
 Ctrl-C stops it.
 """
