@@ -8,6 +8,7 @@ import socket
 import threading
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -108,14 +109,10 @@ def test_taken_port_is_one_sentence_before_anything_starts(manage, port, tmp_pat
 
 def children_of(pid):
     """The ids of all processes below this one."""
-    below = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children") as file:
-            children = [int(child) for child in file.read().split()]
-        below += children + [grandchild for child in children for grandchild in children_of(child)]
-    return below
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return children + [grandchild for child in children for grandchild in children_of(child)]
 
 
 def command_of(pid):
-    with open(f"/proc/{pid}/cmdline") as file:
-        return file.read().split("\0")
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
