@@ -134,13 +134,15 @@ def _running(user: User) -> list[Running]:
     if not user.has_perm("messaging.view_broadcast"):
         return []
     broadcasts: Any = Broadcast.objects.moving().with_counts().select_related("product").order_by("-pk")[:SHOWN]
-    return [
-        Running(
-            title=title(broadcast),
-            url=broadcast.get_absolute_url(),
-            state=broadcast.get_state_display(),
-            done=broadcast.sent_count + broadcast.excluded_count + broadcast.failed_count,
-            total=broadcast.planned_count,
-        )
-        for broadcast in broadcasts
-    ]
+    return [_progress_of(broadcast) for broadcast in broadcasts]
+
+
+def _progress_of(broadcast: Any) -> Running:
+    done = broadcast.sent_count + broadcast.excluded_count + broadcast.failed_count
+    return Running(
+        title=title(broadcast),
+        url=broadcast.get_absolute_url(),
+        state=broadcast.get_state_display(),
+        done=done,
+        total=done + broadcast.waiting_count,
+    )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     class Counts(TypedDict):
-        planned_count: int
+        waiting_count: int
         sent_count: int
         excluded_count: int
         failed_count: int
@@ -109,7 +109,8 @@ class BroadcastAdmin(PanelAdmin):
 
     @admin.display(description=gettext_lazy("audience size"))
     def audience_size(self, broadcast: CountedBroadcast) -> str:
-        return self._count(broadcast, broadcast.planned_count)
+        settled = broadcast.sent_count + broadcast.excluded_count + broadcast.failed_count
+        return self._count(broadcast, broadcast.waiting_count + settled)
 
     @admin.display(description=gettext_lazy("sent"))
     def sent(self, broadcast: CountedBroadcast) -> str:
@@ -209,13 +210,14 @@ class BroadcastAdmin(PanelAdmin):
             return self._refused(request, why)
         at = timezone.now()
         counts = broadcasts.preview(broadcast, at=at)
+        receiver = broadcasts.a_receiver(broadcast, at=at)
         context = {
             "title": _("Preview: %(subject)s") % {"subject": title(broadcast)},
             "counts": counts,
             "audience": number(counts.audience),
             "receiving": number(counts.receiving),
             "excluded": [(Delivery.Reason(reason).label, number(count)) for reason, count in counts.excluded.items()],
-            "sample": filled_for(broadcasts.a_receiver(broadcast, at=at), broadcast),
+            "sample": filled_for(broadcast, nick_of(receiver) if receiver else "{nick}"),
         }
         return self._render(request, "preview", broadcast, context)
 
@@ -247,6 +249,7 @@ class BroadcastAdmin(PanelAdmin):
                 "title": title(broadcast),
                 "figures": figures(broadcast, at=timezone.now()),
                 "ledger_url": ledger_url(broadcast),
+                "text": filled_for(broadcast, "{nick}"),
             },
         )
 
@@ -280,11 +283,8 @@ class BroadcastAdmin(PanelAdmin):
         return TemplateResponse(request, "admin/messaging/broadcast/refused.html", context, status=403)
 
 
-def filled_for(customer: Customer | None, broadcast: Broadcast) -> dict[str, str] | None:
-    """Subject and text as this customer will see them."""
-    if customer is None:
-        return None
-    nick = nick_of(customer)
+def filled_for(broadcast: Broadcast, nick: str) -> dict[str, str]:
+    """Subject and text as a customer of this nick will see them."""
     return {
         "nick": nick,
         "subject": fill(broadcast.subject, broadcast=broadcast, nick=nick),

@@ -38,8 +38,15 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_before_template = "admin/messaging/delivery/ledger_head.html"
     empty_list_text = gettext_lazy("Nothing has been sent yet. Announce a new product: its ledger stands here.")
 
+    class Media:
+        css = {"all": ["messaging/messaging.css"]}
+
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         return self.list_display[:-1] if "broadcast" in request.GET else self.list_display
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Within a broadcast in the order of its index, which shows first who got nothing; else the newest first."""
+        return ("state", "reason", "pk") if "broadcast" in request.GET else self.ordering
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         customers = with_names(Customer.objects.all(), request, timezone.now())

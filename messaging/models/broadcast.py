@@ -36,18 +36,21 @@ class BroadcastQuerySet(models.QuerySet["Broadcast"]):
         return self.filter(state__in=[Broadcast.State.PLANNING, Broadcast.State.SENDING])
 
     def with_counts(self) -> BroadcastQuerySet:
-        """Adds `planned_count`, `sent_count`, `excluded_count`, `failed_count`: deliveries, by their index alone."""
+        """Adds `waiting_count`, `sent_count`, `excluded_count`, `failed_count`: deliveries, by their index alone.
+
+        They add up to all that are planned; each row of the ledger is passed once.
+        """
         deliveries = apps.get_model("messaging", "Delivery")._default_manager.filter(broadcast=OuterRef("pk"))
 
-        def count(**state: str) -> Coalesce:
-            of_one = deliveries.filter(**state).order_by().values("broadcast")
+        def count(*states: str) -> Coalesce:
+            of_one = deliveries.filter(state__in=states).order_by().values("broadcast")
             return Coalesce(Subquery(of_one.annotate(count=Count("pk")).values("count")), 0)
 
         return self.annotate(
-            planned_count=count(),
-            sent_count=count(state="sent"),
-            excluded_count=count(state="excluded"),
-            failed_count=count(state="failed"),
+            waiting_count=count("waiting", "claimed"),
+            sent_count=count("sent"),
+            excluded_count=count("excluded"),
+            failed_count=count("failed"),
         )
 
 
