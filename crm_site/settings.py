@@ -236,7 +236,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["customers.api.lists.StrictFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "customers.api.lists.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_METADATA_CLASS": "customers.api.bodies.NoMetadata",
     "EXCEPTION_HANDLER": "customers.api.problems.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

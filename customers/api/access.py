@@ -30,7 +30,7 @@ class AccessPermission(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         action = getattr(view, "action", None)
         if action in (None, "metadata"):
-            return True  # the view has no such method, or is asked for OPTIONS: it answers 405
+            return True  # the view has no such method and answers 405, or tells what it has (OPTIONS)
         if asking_key(request) is None and not request.user.is_authenticated:
             return False
         require(request, view.access[action])  # type: ignore[attr-defined]

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ParseError
+from rest_framework.metadata import BaseMetadata
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -22,6 +23,9 @@ from customers.identity import Identity
 from customers.models import Source
 
 from .problems import TooLarge
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 DEEPEST = 20
 IDENTIFIERS = ("nick", "external_id", "phone", "email", "address")
@@ -56,6 +60,13 @@ class OnlyJSON(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         renderer = next(iter(renderers))
         return renderer, renderer.media_type
+
+
+class NoMetadata(BaseMetadata):
+    """OPTIONS tells the methods, in the header `Allow`; all else is in the schema."""
+
+    def determine_metadata(self, request: Request, view: APIView) -> dict[str, Any]:
+        return {}
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,10 +1,15 @@
 """Order intake and orders over HTTP."""
 
+import threading
+
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from blocklist.models import Attempt
+from customers.identity import Identity
 from customers.models import Customer, Order
+from customers.services.people import keep_customer
 from tests.factories import (
     NOON,
     BanFactory,
@@ -14,6 +19,7 @@ from tests.factories import (
     ProductFactory,
     SourceFactory,
 )
+from tests.parallel import Parallel
 
 PATH = "/api/v1/orders/"
 ORDER = {
@@ -254,3 +260,20 @@ def test_order_list_takes_as_many_queries_for_three_as_for_one(shop, count_queri
 
     assert count_queries(lambda: shop.get(PATH)) == one
     assert len(shop.get(PATH).json()["results"]) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_orders_of_a_new_buyer_at_once_make_one_customer(key_client):
+    shop, statuses = key_client("orders:write"), []
+    source = SourceFactory()
+
+    def order():
+        statuses.append(shop.post(PATH, ORDER).status_code)
+
+    with Parallel() as side, transaction.atomic():
+        keep_customer(Identity(source_id=source.pk, nick="xiaoming"), at=NOON)
+        side.start(order)
+        threading.Event().wait(timeout=1)  # by now the order waits for this transaction
+
+    assert statuses == [201]
+    assert Order.objects.get().customer == Customer.objects.get()
