@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils.translation import gettext as _
 
 from blocklist.models import Ban, bannable_by, banned
@@ -93,6 +93,7 @@ def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, unti
         raise ValidationError({"until": _("A ban must end in the future.")})
     Ban.objects.run_out(at).filter(customer__in=customers).update(ended_at=F("until"))
     newly = customers.exclude(pk__in=banned(customers, at=at).values("pk"))
+    latest = Ban.objects.aggregate(latest=Max("pk"))["latest"] or 0
     count = insert_from(
         Ban,
         newly,
@@ -105,7 +106,8 @@ def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, unti
         by_manager=by.has_perm("blocklist.ban_any_customer"),
     )
     if count:
-        bans = Ban.objects.standing(at).filter(customer__in=customers, started_at=at, by=by)
+        # Not by customer: whoever asked for "not banned" would find none of them now. Under the lock nobody else bans.
+        bans = Ban.objects.filter(pk__gt=latest)
         audit.record("ban.set", bans, by=by, at=at, fields=["type", "until", "note"])
         ban_set.send(sender=Ban, bans=bans, by=by, at=at)
     return count
