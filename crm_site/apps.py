@@ -10,6 +10,8 @@ class CrmSiteConfig(AppConfig):
     verbose_name = _("Shop CRM")
 
     def ready(self) -> None:
+        from . import checks  # noqa: F401  (registers them)
+
         post_migrate.connect(_sync_roles, dispatch_uid="crm_site.sync_roles")
 
 

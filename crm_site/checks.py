@@ -1,0 +1,50 @@
+"""What `manage.py check`, and with it every start of a process, finds wrong in the settings before a customer does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.utils.module_loading import import_string
+
+from customers.gates import PurchaseGate
+from messaging.channels import Channel
+
+
+@register(Tags.compatibility)
+def named_classes(**kwargs: Any) -> list[CheckMessage]:
+    """Each class that a setting names can be loaded and is of the kind that is asked for."""
+    return [
+        *_not_of_kind("PURCHASE_GATES", settings.PURCHASE_GATES, PurchaseGate),
+        *_not_of_kind("CHANNELS", settings.CHANNELS.values(), Channel),
+    ]
+
+
+def _not_of_kind(setting: str, paths: Iterable[str], kind: type) -> Iterable[CheckMessage]:
+    for path in paths:
+        try:
+            named = import_string(path)
+        except ImportError as error:
+            yield Error(f"{setting} names {path}, which cannot be loaded: {error}", id="crm_site.E001")
+        else:
+            if not (isinstance(named, type) and issubclass(named, kind)):
+                yield Error(f"{setting} names {path}, which is no {kind.__name__}.", id="crm_site.E002")
+
+
+@register(Tags.security)
+def real_secret(**kwargs: Any) -> list[CheckMessage]:
+    """A real shop does not run on the secret that everybody can read in the source."""
+    if settings.DEBUG or settings.SECRET_KEY != settings.DEVELOPMENT_SECRET:
+        return []
+    return [Error("SECRET_KEY is the development secret while DEBUG is off.", id="crm_site.E003")]
+
+
+@register(Tags.security, deploy=True)
+def own_contact_key(**kwargs: Any) -> list[CheckMessage]:
+    """Where contacts are hashed with SECRET_KEY, changing that one makes all of them unfindable."""
+    if hashlib.sha256(settings.SECRET_KEY.encode()).digest() != settings.CONTACT_HASH_KEY:
+        return []
+    return [Warning("CONTACT_HASH_KEY is not set, so SECRET_KEY can never be changed.", id="crm_site.W001")]
