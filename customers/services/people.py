@@ -26,12 +26,17 @@ def find_customer(buyer: Identity) -> Customer | None:
 
 
 def find_account(buyer: Identity) -> Account | None:
-    """The account of the buyer's source with this external id, else with this nick (never a masked one)."""
+    """The account of the buyer's source with this external id, else with this nick (never a masked one).
+
+    An account that was known by its nick alone is found by that nick also when an external id is now told with it.
+    """
     accounts = Account.objects.filter(source=buyer.source_id).select_related("customer")
+    nick = _usable_nick(buyer)
     if buyer.external_id:
-        return accounts.filter(external_id=buyer.external_id).first()
-    if buyer.nick and not identity.is_masked(buyer.nick):
-        return accounts.filter(Q(nick=buyer.nick) | Q(external_id=buyer.nick)).order_by("pk").first()
+        by_nick_alone = accounts.filter(external_id=nick, nick=nick) if nick else accounts.none()
+        return accounts.filter(external_id=buyer.external_id).first() or by_nick_alone.first()
+    if nick:
+        return accounts.filter(Q(nick=nick) | Q(external_id=nick)).order_by("pk").first()
     return None
 
 
@@ -61,21 +66,27 @@ def _find_or_make(buyer: Identity, *, at: datetime) -> Customer | None:
         return customer
 
 
+def _usable_nick(buyer: Identity) -> str:
+    return "" if identity.is_masked(buyer.nick) else buyer.nick
+
+
 def _account_number(buyer: Identity) -> str:
     """The id the account stands under: the source's own, or the nick where the source has none."""
-    nick = "" if identity.is_masked(buyer.nick) else buyer.nick
-    return buyer.external_id or nick
+    return buyer.external_id or _usable_nick(buyer)
 
 
 def _keep_account(customer: Customer, buyer: Identity, *, at: datetime) -> None:
-    number = _account_number(buyer)
+    number, nick = _account_number(buyer), _usable_nick(buyer)
     if not number:
         return
-    nick = "" if identity.is_masked(buyer.nick) else buyer.nick
     account = find_account(buyer)
     if account is None:
         Account.objects.create(customer=customer, source_id=buyer.source_id, external_id=number, nick=nick)
-    elif nick and account.nick != nick:
+        return
+    if buyer.external_id and account.external_id != buyer.external_id:
+        account.external_id = buyer.external_id
+        account.save(update_fields=["external_id"])
+    if nick and account.nick != nick:
         if account.nick:
             FormerNick.objects.create(account=account, nick=account.nick, until_at=at)
         account.nick = nick

@@ -32,6 +32,14 @@ def test_changed_nick_is_noted_and_the_former_one_kept_and_searched(source):
     assert list(Customer.objects.search("befo")) == [customer]
 
 
+def test_account_known_by_its_nick_alone_takes_the_external_id_told_later(source):
+    customer = keep(source, nick="xiaohong")
+
+    assert keep(source, nick="xiaohong", external_id="77") == customer
+    assert list(Account.objects.values_list("external_id", "nick")) == [("77", "xiaohong")]
+    assert keep(source, nick="xiaohong") == keep(source, external_id="77") == customer
+
+
 def test_new_account_with_a_known_phone_belongs_to_the_same_customer(source):
     customer = CustomerFactory(nick="first", phone="13800138000")
 
