@@ -67,9 +67,8 @@ def bulk_ban(request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseB
 
 def _say(request: HttpRequest, report: bans.BulkReport) -> None:
     count = report.banned
-    messages.success(
-        request, ngettext("%(count)s customer banned.", "%(count)s customers banned.", count) % {"count": count}
-    )
+    say = messages.success if count else messages.info
+    say(request, ngettext("%(count)s customer banned.", "%(count)s customers banned.", count) % {"count": count})
     if count := report.standing:
         text = ngettext("%(count)s was banned already.", "%(count)s were banned already.", count)
         messages.info(request, text % {"count": count})
