@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -140,7 +140,7 @@ class BroadcastAdmin(PanelAdmin):
     # Writing a draft ---------------------------------------------------------------------------------------------
 
     def get_form(self, request: HttpRequest, obj: Broadcast | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.user = signed_in(request)
         return form
 
@@ -159,9 +159,11 @@ class BroadcastAdmin(PanelAdmin):
     def response_change(self, request: HttpRequest, obj: Broadcast) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:messaging_broadcast_preview", args=[obj.pk]))
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         try:
-            page: HttpResponseBase = super().changeform_view(request, *args, **kwargs)
+            page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
         except broadcasts.MayNotSend as refusal:
             return self._refused(request, str(refusal))
         except broadcasts.AlreadyStarted as late:
@@ -169,16 +171,16 @@ class BroadcastAdmin(PanelAdmin):
             return HttpResponseRedirect(reverse("admin:messaging_broadcast_changelist"))
         return page
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not broadcasts.may_announce(signed_in(request)):
             return self._refused(request, broadcasts.why_may_not_send(Broadcast(), signed_in(request)))
         context = {"title": _("Announce a new product"), **(extra_context or {})}
-        page: HttpResponseBase = super().add_view(request, form_url, context)
+        page: HttpResponse = super().add_view(request, form_url, context)
         return page
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """A draft is edited; whatever has been started is looked at."""
         broadcast = self._find(request, object_id)
         if not broadcast.is_draft():
@@ -186,7 +188,7 @@ class BroadcastAdmin(PanelAdmin):
         if why := broadcasts.why_may_not_send(broadcast, signed_in(request)):
             return self._refused(request, why)
         context = {"title": _("Edit the draft"), **(extra_context or {})}
-        page: HttpResponseBase = super().change_view(request, object_id, form_url, context)
+        page: HttpResponse = super().change_view(request, object_id, form_url, context)
         return page
 
     # Preview, sending, progress ----------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ class BroadcastAdmin(PanelAdmin):
             *super().get_urls(),
         ]
 
-    def preview_view(self, request: HttpRequest, object_id: int) -> HttpResponseBase:
+    def preview_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The exact counts, the text as one receiver will see it, and the button that sends."""
         broadcast = self._find(request, object_id)
         if not broadcast.is_draft():
@@ -221,7 +223,7 @@ class BroadcastAdmin(PanelAdmin):
         }
         return self._render(request, "preview", broadcast, context)
 
-    def send_view(self, request: HttpRequest, object_id: int) -> HttpResponseBase:
+    def send_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         broadcast = self._find(request, object_id)
         try:
             broadcasts.send(broadcast, by=signed_in(request), at=timezone.now())
@@ -233,11 +235,11 @@ class BroadcastAdmin(PanelAdmin):
             messages.success(request, _("The broadcast is on its way."))
         return HttpResponseRedirect(broadcast.get_absolute_url())
 
-    def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponseBase:
+    def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The figures of the page as JSON; its script asks every second."""
         return JsonResponse(figures_as_json(self._find(request, object_id), at=timezone.now()))
 
-    def _page(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponseBase:
+    def _page(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
         if request.method == "POST":
             # an edit form that was still open when somebody sent the draft
             messages.warning(request, _("This broadcast has been started already; nothing was changed."))

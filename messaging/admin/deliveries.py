@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -67,14 +67,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
         without_count: Paginator[Delivery] = InfinitePaginator(*args, **kwargs)
         return without_count
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         asked = request.GET.get("broadcast", "")
         broadcast = Broadcast.objects.select_related("product").filter(pk=asked).first() if asked.isdecimal() else None
         context: dict[str, Any] = {"title": _("Ledger")}
         if broadcast:
             shown = figures(broadcast, at=timezone.now())
             context |= {"broadcast": broadcast, "heading": title(broadcast), "figures": shown}
-        page: HttpResponseBase = super().changelist_view(request, {**context, **(extra_context or {})})
+        page: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
         return page
 
     @admin.display(description=gettext_lazy("customer"))

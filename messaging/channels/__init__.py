@@ -23,4 +23,4 @@ def get_channel(name: str) -> Channel:
 
 def channel_choices() -> list[tuple[str, str]]:
     """Names and labels of all channels, for a form."""
-    return [(name, get_channel(name).label) for name in settings.CHANNELS]
+    return [(name, str(get_channel(name).label)) for name in settings.CHANNELS]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 from messaging.models import Broadcast, Delivery
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     from customers.models.customer import CustomerQuerySet
     from messaging.models.delivery import DeliveryQuerySet
 
@@ -17,7 +19,7 @@ class ChannelError(Exception):
 class Channel:
     """Base of a channel: who can be reached on it, and sending. The setting CHANNELS names its class."""
 
-    label: ClassVar[str]
+    label: ClassVar[StrOrPromise]
     # Why a customer who cannot be reached on this channel is excluded.
     unreachable_reason: ClassVar[Delivery.Reason]
     # Rows of one claim; at most what the channel sends in ten seconds.
