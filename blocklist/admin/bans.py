@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from blocklist.models import Ban
 from customers.admin.base import ReadOnlyAdmin
 from customers.admin.cells import badge, moment, staff_name
-from customers.admin.customer_rows import linked_name, with_names
+from customers.admin.customer_rows import customer_name, linked_name, with_names
 from customers.models import Customer
 
 from .ban_pages import ban_view, lift_view
@@ -38,8 +38,7 @@ class StandingFilter(admin.SimpleListFilter):
 class BanAdmin(ReadOnlyAdmin):
     """The list of bans. They are set and lifted on pages of their own, by the services, and edited nowhere."""
 
-    list_display = ("buyer", "type", "state_badge", "started", "until_shown", "actor")
-    list_display_links = ("type",)
+    list_display = ("banned_person", "type", "state_badge", "started", "until_shown", "actor")
     list_filter = (StandingFilter, "type", "by")
     list_select_related = ("by",)
     ordering = ("-started_at", "-pk")
@@ -70,6 +69,11 @@ class BanAdmin(ReadOnlyAdmin):
             path("customer/<int:pk>/lift/", self.admin_site.admin_view(lift_view), name="blocklist_lift_customer"),
         ]
         return own + super().get_urls()
+
+    @admin.display(description=gettext_lazy("customer"))
+    def banned_person(self, ban: Ban) -> SafeString:
+        """In the list the name leads to the ban, as the first column does everywhere."""
+        return customer_name(ban.customer)
 
     @admin.display(description=gettext_lazy("customer"))
     def buyer(self, ban: Ban) -> SafeString | str:

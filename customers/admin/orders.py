@@ -33,8 +33,7 @@ class RefundInline(ReadOnlyInline):
 
 @admin.register(Order)
 class OrderAdmin(PanelAdmin):
-    list_display = ("flag_shown", "number", "buyer", "status_badge", "amount_shown", "paid_shown", "ordered", "source")
-    list_display_links = ("number",)
+    list_display = ("number", "flag_shown", "buyer", "status_badge", "amount_shown", "paid_shown", "ordered", "source")
     list_select_related = ("source",)
     list_filter = ("status", "flag", "source")
     search_fields = ("number__exact",)
