@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from blocklist.models import Attempt, banned
 from customers.admin.cells import staff_name
+from customers.admin.staff import signed_in
 from customers.models import Agent, Customer, Order, Product, User
-from messaging.admin.staff import signed_in
 from messaging.models import Broadcast, unannounced
 from messaging.rendering import title
 from messaging.services.broadcasts import may_announce

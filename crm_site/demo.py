@@ -10,7 +10,7 @@ from itertools import islice
 
 from django.contrib.auth.models import Group as Role
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.db.models.functions import Mod
 from django.utils.translation import gettext as _
 
@@ -31,6 +31,7 @@ from customers.models import (
     Source,
     User,
 )
+from customers.models.customer import CustomerQuerySet
 from customers.services.api_keys import hash_key
 from customers.services.bindings import bind
 from customers.services.trade_figures import rebuild_trade_figures
@@ -164,7 +165,8 @@ def _seed_orders(source: Source, products: list[Product], dice: random.Random, *
         lines = []
         for order in batch:
             product, pieces = dice.choice(old), dice.choice([1, 1, 1, 2, 3])
-            order.amount = product.price * pieces  # type: ignore[operator]
+            price = product.price or Decimal(0)
+            order.amount = price * pieces
             if order.paid_at:
                 order.paid_amount = order.amount
             lines.append(
@@ -174,7 +176,7 @@ def _seed_orders(source: Source, products: list[Product], dice: random.Random, *
                     product=product,
                     title=product.name,
                     quantity=pieces,
-                    price=product.price,
+                    price=price,
                 )
             )
         Order.objects.bulk_create(batch)
@@ -239,7 +241,7 @@ def _seed_levels_and_groups() -> None:
         )
 
 
-def share(rows: QuerySet[Customer], part: int, parts: int) -> QuerySet[Customer]:
+def share(rows: CustomerQuerySet, part: int, parts: int) -> CustomerQuerySet:
     """One of `parts` even shares of the customers, by their ids."""
     return rows.alias(part=Mod(F("pk"), parts)).filter(part=part)
 
@@ -249,7 +251,7 @@ def _seed_bindings(staff: dict[str, User], *, at: datetime) -> None:
     for part, login in enumerate(("ming", "lan", "yue")):
         # one share in ten stays without an agent
         for slot in range(part * 3, part * 3 + 3):
-            bind(share(customers, slot, 10), agent=staff[login].agent, by=staff["lin"], at=at - timedelta(days=10))  # type: ignore[arg-type]
+            bind(share(customers, slot, 10), agent=staff[login].agent, by=staff["lin"], at=at - timedelta(days=10))
     tests = Customer.objects.filter(accounts__nick__in=[BANNED_NICK, ALLOWED_NICK])
     bind(tests, agent=staff["ming"].agent, by=staff["lin"], at=at - timedelta(days=9))
 
@@ -258,16 +260,16 @@ def _seed_bans(staff: dict[str, User], *, at: datetime) -> None:
     ming, lan, lin = staff["ming"], staff["lan"], staff["lin"]
     test = Customer.objects.filter(accounts__nick=BANNED_NICK)
     ban_purchases(test, type=Ban.Type.EXTORTION, by=ming, at=at - timedelta(days=3), note="Made-up test buyer.")
-    bad = Customer.objects.filter(reviews__score=1).exclude(reviews__score__gt=1)
-    for user, type_, days, until in (
-        (ming, Ban.Type.BAD_REVIEWER, 5, None),
-        (lan, Ban.Type.MALICIOUS_REFUND, 2, at + timedelta(days=28)),
-        (lin, Ban.Type.COMPETITOR, 1, None),
+    bad = Customer.objects.filter(reviews__score=1).order_by("pk")
+    for customers, type_, user, days, until in (
+        (bad.filter(agent__user=ming), Ban.Type.BAD_REVIEWER, ming, 5, None),
+        (bad.filter(agent__user=lan), Ban.Type.MALICIOUS_REFUND, lan, 2, at + timedelta(days=28)),
+        (Customer.objects.unbound().order_by("pk"), Ban.Type.COMPETITOR, lin, 1, None),
     ):
-        own = bad.filter(agent__user=user) if user != lin else bad.filter(agent__isnull=True)
-        first = own.order_by("pk").values("pk")[:3]
-        chosen = Customer.objects.filter(pk__in=list(first.values_list("pk", flat=True)))
-        ban_purchases(chosen, type=type_, by=user, at=at - timedelta(days=days), until=until)
+        chosen = list(customers.values_list("pk", flat=True)[:3])
+        ban_purchases(
+            Customer.objects.filter(pk__in=chosen), type=type_, by=user, at=at - timedelta(days=days), until=until
+        )
 
 
 def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:

@@ -51,11 +51,11 @@ def _player(login: str, role: str) -> User:
 
 def bind_everybody(agents: list[Agent], *, by: User, at: datetime) -> int:
     """Share all customers without an agent evenly among the agents; return how many."""
-    return sum(
-        bind(share(stretch, part, len(agents)), agent=agent, by=by, at=at, reason="story")  # type: ignore[arg-type]
-        for stretch in in_batches(Customer.objects.unbound())
-        for part, agent in enumerate(agents)
-    )
+    bound = 0
+    for stretch in in_batches(Customer.objects.unbound()):
+        for part, agent in enumerate(agents):
+            bound += bind(share(stretch, part, len(agents)), agent=agent, by=by, at=at, reason="story")
+    return bound
 
 
 def worst_reviewers() -> CustomerQuerySet:

@@ -44,7 +44,7 @@ def insert_from(
         sql, params = select.query.get_compiler(connection=connection).as_sql()
     except EmptyResultSet:  # Django can tell without asking the database: `pk__in=[]`
         return 0
-    quoted = ", ".join(connection.ops.quote_name(field.column) for field in fields.values())
+    quoted = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields.values())
     table = connection.ops.quote_name(model._meta.db_table)
     if ignore_conflicts and connection.vendor == "sqlite":
         # without a WHERE of its own, SQLite takes the ON of ON CONFLICT for a join
@@ -53,7 +53,7 @@ def insert_from(
         sql = f"{sql} ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} ({quoted}) {sql}", params)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _column_type(field: models.Field[Any, Any]) -> models.Field[Any, Any]:

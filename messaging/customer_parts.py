@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from customers.admin.staff import signed_in
 from customers.parts import Box, ProductAction, parts
 
 from .admin.figures import delivery_badge
-from .admin.staff import signed_in
 from .models import Delivery
 from .rendering import title
 from .services.broadcasts import may_announce

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 
 from customers.admin.base import PanelAdmin
 from customers.admin.cells import NOTHING, moment, staff_name
+from customers.admin.staff import signed_in
 from customers.models import Customer, Product
 from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery
@@ -27,7 +28,6 @@ from messaging.services import broadcasts
 
 from .announcing import AnnounceForm, default_text
 from .figures import figures, figures_as_json, ledger_url, number, state_badge
-from .staff import signed_in
 
 if TYPE_CHECKING:
     from typing import TypedDict

@@ -30,7 +30,10 @@ def work(kind: WorkKind, *, clock: Callable[[], datetime], stretch: timedelta = 
 
 
 def wake_stalled(*, at: datetime) -> None:
-    """Send the wake again for work that made no progress lately. The scheduler calls it; repeating is safe."""
+    """Send the wake again for work that made no progress lately. The scheduler calls it; repeating is safe.
+
+    While no worker runs, the wakes pile up and are run one after the other later on: each finds nothing and ends.
+    """
     stalled = Broadcast.objects.filter(Q(progressed_at__isnull=True) | Q(progressed_at__lt=at - STALLED))
     if stalled.to_plan().exists():
         work_waiting.send(sender=Broadcast, kind=WorkKind.PLAN)

@@ -71,23 +71,23 @@ def complaints_about(app: str, copy: Path) -> list[str]:
 
 def message_ids(catalogue: Path, which: str) -> list[str]:
     """The strings of a catalogue that msgattrib selects; a long one comes in several quoted lines."""
-    selected = gettext("msgattrib", which, "--no-obsolete", "--no-wrap", str(catalogue))
+    selected = run_tool("msgattrib", which, "--no-obsolete", "--no-wrap", str(catalogue))
     quoted = re.findall(r'^msgid ((?:".*"\n)+)', selected, re.MULTILINE)
     return [name for lines in quoted if (name := "".join(line[1:-1] for line in lines.splitlines()))]
 
 
 def compile_catalogue(catalogue: Path, copy: Path) -> Path:
     compiled = copy / "compiled.mo"
-    gettext("msgfmt", "--check-format", "-o", str(compiled), str(catalogue))
+    run_tool("msgfmt", "--check-format", "-o", str(compiled), str(catalogue))
     return compiled
 
 
 def compiled_text(compiled: Path) -> str:
     """The strings of a compiled catalogue: versions of msgfmt differ in the bytes, not in the strings."""
-    return gettext("msgunfmt", "--sort-output", str(compiled)) if compiled.exists() else ""
+    return run_tool("msgunfmt", "--sort-output", str(compiled)) if compiled.exists() else ""
 
 
-def gettext(*command: str) -> str:
+def run_tool(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CommandError(f"{command[0]} failed:\n{done.stderr}")

@@ -22,6 +22,7 @@ from messaging.services.work import wake_stalled
 logger = logging.getLogger(__name__)
 
 TICK = timedelta(seconds=5)
+WAKE_EVERY = timedelta(seconds=15)
 ASK_WORKER_EVERY = timedelta(minutes=1)
 PRUNE_EVERY = timedelta(days=1)
 KEEP_RESULTS_DAYS = 2
@@ -42,13 +43,16 @@ class Scheduler:
     """Wakes work that lost its wake, and keeps the house. Nothing breaks where two run, or none for a while."""
 
     def __init__(self) -> None:
+        self.waking = Duty(WAKE_EVERY)
         self.asking_worker = Duty(ASK_WORKER_EVERY)
         self.pruning = Duty(PRUNE_EVERY)
 
     def tick(self, *, at: datetime) -> None:
         """Do what is due at that moment."""
         Heartbeat.objects.beat(Heartbeat.Process.SCHEDULER, at=at)
-        wake_stalled(at=at)
+        if self.waking.is_due(at):
+            wake_stalled(at=at)
+            self.waking.last_at = at
         if self.asking_worker.is_due(at):
             beat_as_worker.enqueue()
             self.asking_worker.last_at = at
