@@ -137,7 +137,8 @@ X_FRAME_OPTIONS = "DENY"
 USE_I18N = True
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
-LOCALE_PATHS = [BASE_DIR / "crm_site" / "locale"]
+# Named here, our own words stand before those that Django's apps have for "group" or "name".
+LOCALE_PATHS = [BASE_DIR / app / "locale" for app in ("crm_site", "customers", "blocklist", "messaging")]
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="Asia/Shanghai")
 CURRENCY = env.str("CURRENCY", default="CNY")

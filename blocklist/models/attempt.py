@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from customers.gates import Door
 from customers.models import Customer, Source
@@ -16,7 +17,7 @@ class Attempt(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        REFUSED = "refuse", _("refused")
+        REFUSED = "refuse", pgettext_lazy("attempt", "refused")
         DESPITE = "despite", _("bought despite the ban")
 
     at = models.DateTimeField(_("at"), db_index=True)

@@ -92,7 +92,7 @@ class OrderAdmin(PanelAdmin):
     def postage_shown(self, order: Order) -> str:
         return money(order.postage)
 
-    @admin.display(description=_("paid"), ordering="paid_amount")
+    @admin.display(description=_("amount paid"), ordering="paid_amount")
     def paid_shown(self, order: Order) -> str:
         return money(order.paid_amount)
 

@@ -17,7 +17,7 @@ class ImportRun(models.Model):
     format = models.CharField(_("format"), max_length=20)
     file_name = models.CharField(_("file"), max_length=255)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
-    created_counts = models.JSONField(_("created"), default=dict, help_text=_("New rows per kind."))
+    created_counts = models.JSONField(_("new rows"), default=dict, help_text=_("New rows per kind."))
     rejected_count = models.PositiveIntegerField(_("rejected rows"), default=0)
     rejects_path = models.CharField(_("rejects file"), max_length=255, blank=True)
     message = models.TextField(_("message"), blank=True)

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .customer import Customer
 from .import_run import Imported
@@ -28,7 +29,7 @@ class Order(Imported):
         UNPAID = "unpaid", _("waiting for payment")
         PAID = "paid", _("paid")
         HELD = "held", _("held for review")
-        SENT = "sent", _("sent")
+        SENT = "sent", pgettext_lazy("order", "sent")
         DONE = "done", _("done")
         CLOSED = "closed", _("closed")
 
@@ -59,7 +60,7 @@ class Order(Imported):
         _("amount"), max_digits=12, decimal_places=2, default=0, help_text=_("What the buyer is to pay, with postage.")
     )
     postage = models.DecimalField(_("postage"), max_digits=12, decimal_places=2, default=0)
-    paid_amount = models.DecimalField(_("paid"), max_digits=12, decimal_places=2, default=0)
+    paid_amount = models.DecimalField(_("amount paid"), max_digits=12, decimal_places=2, default=0)
     ordered_at = models.DateTimeField(_("ordered"))
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
