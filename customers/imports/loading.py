@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import QuerySet
 
 from customers.models import Account, Customer, ImportRun, Order, OrderLine, Product, Review, Source
 from customers.services.trade_figures import refresh_trade_figures
 from customers.signals import orders_imported
 
-Row = TypeVar("Row", Customer, Account, Product, Order, OrderLine, Review)
+Numbered = TypeVar("Numbered", Account, Product, Order, Review)
 KINDS: tuple[type[models.Model], ...] = (Customer, Account, Product, Order, OrderLine, Review)
 
 
@@ -69,19 +71,18 @@ class Loading:
     def people(self, people: Sequence[Person]) -> None:
         known = self._known(Account, "external_id", [person.account.external_id for person in people])
         new = [person for person in people if person.account.external_id not in known]
-        self._create(Customer, [person.customer for person in new])
-        for person in new:
-            person.account.source = self.source
-            person.account.customer = person.customer
-        self._create(Account, [person.account for person in new])
+        self._insert(Customer, [person.customer for person in new])
+        # nobody else writes for this run, and later rows have higher ids
+        latest = Customer.objects.filter(import_run=self.run).order_by("-pk").values_list("pk", flat=True)
+        for person, customer in zip(new, sorted(latest[: len(new)]), strict=True):
+            person.account.customer_id = customer
+        self._insert(Account, [person.account for person in new], source_id=self.source.pk)
 
     @transaction.atomic
     def products(self, products: Sequence[Product]) -> None:
         known = self._known(Product, "external_id", [product.external_id for product in products])
         new = [product for product in products if product.external_id not in known]
-        for product in new:
-            product.source = self.source
-        self._create(Product, new)
+        self._insert(Product, new, source_id=self.source.pk)
 
     @transaction.atomic
     def orders(self, placed: Sequence[PlacedOrder]) -> None:
@@ -90,69 +91,104 @@ class Loading:
         An order that is there stays as it is, with one exception: where an import made it and could not read one of
         its lines then, the line is added and the amounts are those with the line.
         """
-        known = {order.number: order for order in self._rows(Order, "number", [one.order.number for one in placed])}
+        rows = self._rows(Order, "number", [one.order.number for one in placed])
+        known = {number: (pk, run) for number, pk, run in rows.values_list("number", "pk", "import_run")}
         new = [one for one in placed if one.order.number not in known]
-        self._create_orders(new)
-        grown = self._add_missing_lines(placed, known)
-        changed = [one.order.pk for one in new] + grown
+        created = self._create_orders(new)
+        changed = created + self._add_missing_lines(placed, known)
         if changed:
             buyers = Order.objects.filter(pk__in=changed, customer__isnull=False).values("customer")
             refresh_trade_figures(Customer.objects.filter(pk__in=buyers))
-        if new:
-            orders = Order.objects.filter(pk__in=[one.order.pk for one in new])
+        if created:
+            orders = Order.objects.filter(pk__in=created)
             orders_imported.send(Order, orders=orders, run=self.run, source=self.source)
 
     @transaction.atomic
     def reviews(self, reviews: Sequence[OrderReview]) -> None:
         known = self._known(Review, "external_id", [one.review.external_id for one in reviews])
         new = [one for one in reviews if one.review.external_id not in known]
-        orders = {order.number: order for order in self._rows(Order, "number", [one.order for one in new])}
+        orders = self._rows(Order, "number", {one.order for one in new})
+        found = {number: (pk, customer) for number, pk, customer in orders.values_list("number", "pk", "customer")}
         for one in new:
-            order = orders[one.order]
-            one.review.source, one.review.order_id, one.review.customer_id = self.source, order.pk, order.customer_id
-        self._create(Review, [one.review for one in new])
+            one.review.order_id, one.review.customer_id = found[one.order]
+        self._insert(Review, [one.review for one in new], source_id=self.source.pk)
 
-    def _rows(self, model: type[Row], number: str, numbers: Iterable[str]) -> QuerySet[Row]:
-        return model._default_manager.filter(source=self.source, **{f"{number}__in": list(numbers)})
-
-    def _known(self, model: type[models.Model], number: str, numbers: Iterable[str]) -> set[str]:
-        return set(self._rows(model, number, numbers).values_list(number, flat=True))
-
-    def _create(self, model: type[Row], rows: Sequence[Row]) -> None:
-        for row in rows:
-            row.import_run = self.run
-        model._default_manager.bulk_create(rows)
-
-    def _create_orders(self, new: Sequence[PlacedOrder]) -> None:
-        accounts = self._rows(Account, "external_id", [one.buyer for one in new if one.buyer])
+    def _create_orders(self, new: Sequence[PlacedOrder]) -> list[int]:
+        """Return the ids of the orders."""
+        accounts = self._rows(Account, "external_id", {one.buyer for one in new if one.buyer})
         customers = dict(accounts.values_list("external_id", "customer"))
         for one in new:
-            one.order.source = self.source
             one.order.customer_id = customers.get(one.buyer)
-        self._create(Order, [one.order for one in new])
-        self._create_lines([(one.order.pk, line) for one in new for line in one.lines])
+        self._insert(Order, [one.order for one in new], source_id=self.source.pk)
+        made = self._rows(Order, "number", [one.order.number for one in new])
+        ids = dict(made.values_list("number", "pk"))
+        self._insert_lines([(ids[one.order.number], line) for one in new for line in one.lines])
+        return list(ids.values())
 
-    def _create_lines(self, lines: Sequence[tuple[int, PlacedLine]]) -> None:
+    def _insert_lines(self, lines: Sequence[tuple[int, PlacedLine]]) -> None:
         products = self._rows(Product, "external_id", {line.product for _order, line in lines if line.product})
-        keys = dict(products.values_list("external_id", "pk"))
+        ids = dict(products.values_list("external_id", "pk"))
         for order, placed in lines:
             placed.line.order_id = order
-            placed.line.product_id = keys.get(placed.product)
-        self._create(OrderLine, [placed.line for _order, placed in lines])
+            placed.line.product_id = ids.get(placed.product)
+        self._insert(OrderLine, [placed.line for _order, placed in lines])
 
-    def _add_missing_lines(self, placed: Sequence[PlacedOrder], known: Mapping[str, Order]) -> list[int]:
-        """Return the ids of the orders that got a line."""
-        imported = [(order, one) for one in placed if (order := known.get(one.order.number)) and order.import_run_id]
-        lines = OrderLine.objects.filter(order__in=[order for order, _one in imported])
-        present = set(lines.values_list("order", "line_number"))
-        grown: dict[int, Order] = {}
-        missing: list[tuple[int, PlacedLine]] = []
-        for order, one in imported:
-            for line in one.lines:
-                if (order.pk, line.line.line_number) not in present:
-                    missing.append((order.pk, line))
-                    order.amount, order.postage = one.order.amount, one.order.postage
-                    grown[order.pk] = order
-        self._create_lines(missing)
-        Order.objects.bulk_update(grown.values(), ["amount", "postage"])
+    def _add_missing_lines(
+        self, placed: Sequence[PlacedOrder], known: Mapping[str, tuple[int, int | None]]
+    ) -> list[int]:
+        """Return the ids of the orders that got a line; `known` has the ids of recorded orders and of their runs."""
+        imported = {pk: one for one in placed for pk, run in [known.get(one.order.number, (0, None))] if run}
+        present = set(OrderLine.objects.filter(order__in=list(imported)).values_list("order", "line_number"))
+        missing = [
+            (pk, line)
+            for pk, one in imported.items()
+            for line in one.lines
+            if (pk, line.line.line_number) not in present
+        ]
+        self._insert_lines(missing)
+        grown = {pk for pk, _line in missing}
+        for pk in grown:
+            told = imported[pk].order
+            Order.objects.filter(pk=pk).update(amount=told.amount, postage=told.postage)
         return list(grown)
+
+    def _rows(self, model: type[Numbered], number: str, numbers: Collection[str]) -> QuerySet[Numbered]:
+        return model._default_manager.filter(source=self.source, **{f"{number}__in": list(numbers)})
+
+    def _known(self, model: type[Numbered], number: str, numbers: Collection[str]) -> set[str]:
+        return set(self._rows(model, number, numbers).values_list(number, flat=True))
+
+    def _insert(self, model: type[models.Model], rows: Sequence[models.Model], **same: int) -> None:
+        insert_rows(model, rows, import_run_id=self.run.pk, **same)
+
+
+def insert_rows(model: type[models.Model], rows: Sequence[models.Model], **same: Any) -> None:
+    """Insert unsaved rows, whose keys stay unknown, with the columns `same` alike in all of them.
+
+    `bulk_create` spends three times as long, on preparing every value of every row by itself.
+    """
+    if not rows:
+        return
+    connection = connections[router.db_for_write(model)]
+    fields = [column for column in model._meta.concrete_fields if not column.primary_key]
+    for column in fields:
+        if getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False):
+            same[column.attname] = column.pre_save(rows[0], add=True)
+    columns: list[Iterable[Any]] = []
+    for column in fields:
+        if column.attname in same:
+            columns.append(repeat(column.get_db_prep_save(same[column.attname], connection)))
+        else:
+            columns.append(_prepared(column, rows, connection))
+    names = ", ".join(connection.ops.quote_name(str(column.column)) for column in fields)
+    table, marks = connection.ops.quote_name(model._meta.db_table), ", ".join(["%s"] * len(fields))
+    statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  (names are the models')
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, list(zip(*columns, strict=False)))  # strict: the same value repeats without end
+
+
+def _prepared(column: models.Field[Any, Any], rows: Sequence[models.Model], connection: Any) -> Iterator[Any]:
+    values = map(attrgetter(column.attname), rows)
+    if isinstance(column, (models.DateTimeField, models.DecimalField)):
+        return (column.get_db_prep_save(value, connection) for value in values)
+    return values

@@ -22,11 +22,11 @@ from django.conf import settings
 
 from customers.models import Account, Customer, Order, OrderLine, Product, Review
 
-from .formats import Format
+from .base import Format
 from .loading import Loading, OrderReview, Person, PlacedLine, PlacedOrder
 from .rejects import Rejects
 from .staging import Progress, StagedFile, Staging, check_folder
-from .values import amount_of, choice, local_time, moment_of, money, text, whole_number
+from .values import amount_of, choice, local_time, moment_of, moment_or_none, money, text, whole_number
 
 STATUSES = {
     "created": Order.Status.UNPAID,
@@ -180,12 +180,13 @@ class OlistFormat(Format):
             self._staging.run(statement)
 
     def write(self, loading: Loading) -> None:
-        size = settings.WRITE_BATCH
+        # On SQLite 500 of these rows, with their indexes, hold the write lock for some 50 ms; an order comes with lines
+        # and writes its buyer's figures.
+        size = max(1, settings.WRITE_BATCH // 2)
         for rows in self._staging.batches(PEOPLE, size, label="customers"):
             loading.people([_person(row, loading) for row in rows])
         for rows in self._staging.batches(PRODUCTS, size, label="products"):
             loading.products([_product(row) for row in rows])
-        # an order brings a line or more and its customer's figures with it
         for rows in self._staging.batches(ORDERS, max(1, size // 2), label="orders"):
             loading.orders([_order(row) for row in rows])
         for rows in self._staging.batches(REVIEWS, size, label="reviews"):
@@ -195,7 +196,7 @@ class OlistFormat(Format):
 def _person(row: tuple[Any, ...], loading: Loading) -> Person:
     number, state, city, first_at = row
     # one whose order was rejected has none: he is known since this import
-    known_since = moment_of(first_at) or loading.run.started_at
+    known_since = moment_or_none(first_at) or loading.run.started_at
     return Person(
         account=Account(external_id=number, nick=number),
         customer=Customer(province=state, city=city, registered_at=known_since),
@@ -224,9 +225,9 @@ def _order(row: tuple[Any, ...]) -> PlacedOrder:
         postage=amount_of(freight),
         paid_amount=amount_of(paid),
         ordered_at=moment_of(ordered_at),
-        paid_at=moment_of(approved_at),
-        sent_at=moment_of(sent_at),
-        done_at=moment_of(delivered_at) if status == Order.Status.DONE else None,
+        paid_at=moment_or_none(approved_at),
+        sent_at=moment_or_none(sent_at),
+        done_at=moment_or_none(delivered_at) if status == Order.Status.DONE else None,
     )
     return PlacedOrder(order, buyer=buyer, lines=[_line(*line) for line in json.loads(lines)])
 
@@ -242,7 +243,7 @@ def _review(row: tuple[Any, ...]) -> OrderReview:
         score=score,
         title=title,
         text=comment,
-        asked_at=moment_of(asked_at),
-        reviewed_at=moment_of(reviewed_at),
+        asked_at=moment_or_none(asked_at),
+        reviewed_at=moment_or_none(reviewed_at),
     )
     return OrderReview(review, order=order)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, reset_queries, transaction
 from django.utils.translation import gettext as _
 
 from customers.models import ImportRun, Source, User
 from customers.services import audit
 
+from .base import Format
 from .files import WrongFile
-from .formats import Format, UnknownFormat, formats
+from .formats import FORMATS
 from .loading import Loading, created_counts
 from .rejects import Rejects
 from .staging import Progress
+
+
+class UnknownFormat(ValueError):
+    """There is no format of this name. The message names those there are."""
 
 
 def import_shop(
@@ -30,17 +35,16 @@ def import_shop(
     is raised); what was committed stays, and running again completes it. Repeating is safe: rows that are there are
     left alone. Raises UnknownFormat. `now` is the clock, because an import lasts.
     """
-    known = formats()
-    if format_name not in known:
+    if format_name not in FORMATS:
         raise UnknownFormat(
             _("Unknown format %(format)s. There are: %(formats)s.")
-            % {"format": format_name, "formats": ", ".join(known)}
+            % {"format": format_name, "formats": ", ".join(FORMATS)}
         )
     run = ImportRun.objects.create(format=format_name, file_name=path.resolve().name[:255], started_at=now(), by=by)
-    with Rejects(settings.DATA_DIR / "imports" / f"{run.pk}.csv") as rejects:
+    with _unmapped_database(), Rejects(settings.DATA_DIR / "imports" / f"{run.pk}.csv") as rejects:
         state, message = ImportRun.State.FAILED, _("The import stopped half-way. Running it again completes it.")
         try:
-            _import(run, known[format_name], path, rejects, progress)
+            _import(run, FORMATS[format_name], path, rejects, _forgetful(progress))
             state, message = ImportRun.State.FINISHED, ""
         except WrongFile as error:
             state, message = ImportRun.State.REFUSED, str(error)
@@ -57,6 +61,33 @@ def _import(run: ImportRun, format_class: type[Format], path: Path, rejects: Rej
             code=reading.source_code, defaults={"name": reading.source_name, "is_marketplace": True}
         )
         reading.write(Loading(run, source))
+
+
+@contextmanager
+def _unmapped_database() -> Iterator[None]:
+    """SQLite maps the database file into memory, which an import would fill with the whole shop."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA mmap_size")
+        (mapped,) = cursor.fetchone()
+        cursor.execute("PRAGMA mmap_size=0")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA mmap_size={int(mapped)}")
+
+
+def _forgetful(progress: Progress) -> Progress:
+    """With DEBUG on, Django remembers the statements it ran, which would be the whole shop."""
+
+    def show(label: str, done: int, total: int) -> None:
+        reset_queries()
+        progress(label, done, total)
+
+    return show
 
 
 def _record_end(run: ImportRun, rejects: Rejects, *, at: datetime) -> None:

@@ -93,5 +93,9 @@ def amount_of(cents: int) -> Decimal:
     return Decimal(cents).scaleb(-2)
 
 
-def moment_of(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def moment_of(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: int | None) -> datetime | None:
+    return None if seconds is None else moment_of(seconds)

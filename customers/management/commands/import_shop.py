@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from customers.imports.formats import UnknownFormat, formats
-from customers.imports.runs import import_shop
+from customers.imports.formats import FORMATS
+from customers.imports.runs import UnknownFormat, import_shop
 from customers.imports.staging import Progress
 from customers.models import ImportRun, User
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = "Import the customers, products, orders and reviews of a shop. Doing it twice changes nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("format", help=", ".join(formats()))
+        parser.add_argument("format", help=", ".join(FORMATS))
         parser.add_argument("path", type=Path, help="the file, or for olist the folder of its CSV files")
         parser.add_argument("--by", metavar="LOGIN", help="the staff user whom the record of the import names")
 

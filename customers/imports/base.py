@@ -1,0 +1,33 @@
+"""What a format of imported files promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .loading import Loading
+    from .rejects import Rejects
+    from .staging import Progress
+
+
+class Format(ABC):
+    """One reading of one export: first `read`, which writes nothing, then `write`; `close` at the end in any case."""
+
+    source_code: ClassVar[str]
+    source_name: ClassVar[str]
+
+    @abstractmethod
+    def __init__(self, path: Path, *, rejects: Rejects, progress: Progress) -> None: ...
+
+    @abstractmethod
+    def read(self) -> None:
+        """Read and check the files, send bad rows to the rejects; raise WrongFile where it is another kind of file."""
+
+    @abstractmethod
+    def write(self, loading: Loading) -> None:
+        """Hand what was read to `loading`, in batches, what is referred to before what refers to it."""
+
+    @abstractmethod
+    def close(self) -> None: ...
