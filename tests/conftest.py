@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
 from rest_framework.test import APIClient
 
 from customers.models import User
@@ -37,7 +37,8 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(autouse=True)
 def _plain_files_and_memory(settings, tmp_path):
-    """A test writes into its own folder, wakes no worker by itself and hashes passwords quickly."""
+    """A test writes into its own folder, wakes no worker by itself, hashes passwords quickly and begins in English."""
+    translation.activate("en")
     settings.DATA_DIR = tmp_path
     settings.STORAGES = {
         **settings.STORAGES,
