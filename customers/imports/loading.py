@@ -8,7 +8,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from django.db import connections, models, router, transaction
+from django.db import connection, models, transaction
 from django.db.models import QuerySet
 
 from customers.models import Account, Customer, ImportRun, Order, OrderLine, Product, Review, Source
@@ -66,6 +66,7 @@ class Loading:
     def __init__(self, run: ImportRun, source: Source) -> None:
         self.run = run
         self.source = source
+        self._is_analysed = False
 
     @transaction.atomic
     def people(self, people: Sequence[Person]) -> None:
@@ -97,8 +98,9 @@ class Loading:
         created = self._create_orders(new)
         changed = created + self._add_missing_lines(placed, known)
         if changed:
-            buyers = Order.objects.filter(pk__in=changed, customer__isnull=False).values("customer")
-            refresh_trade_figures(Customer.objects.filter(pk__in=buyers))
+            self._analyse()
+            buyers = Order.objects.filter(pk__in=changed, customer__isnull=False).values_list("customer", flat=True)
+            refresh_trade_figures(Customer.objects.filter(pk__in=set(buyers)))
         if created:
             orders = Order.objects.filter(pk__in=created)
             orders_imported.send(Order, orders=orders, run=self.run, source=self.source)
@@ -152,6 +154,16 @@ class Loading:
             Order.objects.filter(pk=pk).update(amount=told.amount, postage=told.postage)
         return list(grown)
 
+    def _analyse(self) -> None:
+        """Once per run: in tables just filled, PostgreSQL would look through all lines for each customer's figures."""
+        if connection.vendor == "postgresql" and not self._is_analysed:
+            tables = ", ".join(
+                connection.ops.quote_name(model._meta.db_table) for model in (Customer, Order, OrderLine)
+            )
+            with connection.cursor() as cursor:
+                cursor.execute(f"ANALYZE {tables}")
+        self._is_analysed = True
+
     def _rows(self, model: type[Numbered], number: str, numbers: Collection[str]) -> QuerySet[Numbered]:
         return model._default_manager.filter(source=self.source, **{f"{number}__in": list(numbers)})
 
@@ -169,7 +181,6 @@ def insert_rows(model: type[models.Model], rows: Sequence[models.Model], **same:
     """
     if not rows:
         return
-    connection = connections[router.db_for_write(model)]
     fields = [column for column in model._meta.concrete_fields if not column.primary_key]
     for column in fields:
         if getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False):
@@ -179,15 +190,23 @@ def insert_rows(model: type[models.Model], rows: Sequence[models.Model], **same:
         if column.attname in same:
             columns.append(repeat(column.get_db_prep_save(same[column.attname], connection)))
         else:
-            columns.append(_prepared(column, rows, connection))
+            columns.append(_prepared(column, rows))
     names = ", ".join(connection.ops.quote_name(str(column.column)) for column in fields)
-    table, marks = connection.ops.quote_name(model._meta.db_table), ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  (names are the models')
+    table = connection.ops.quote_name(model._meta.db_table)
+    values = zip(*columns, strict=False)  # not strict: the same value repeats without end
     with connection.cursor() as cursor:
-        cursor.executemany(statement, list(zip(*columns, strict=False)))  # strict: the same value repeats without end
+        if connection.vendor == "postgresql":
+            # a third of the time of INSERT, which would be parsed anew for every row
+            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                for value in values:
+                    copy.write_row(value)
+        else:
+            marks = ", ".join(["%s"] * len(fields))
+            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  (names are the models')
+            cursor.executemany(statement, list(values))
 
 
-def _prepared(column: models.Field[Any, Any], rows: Sequence[models.Model], connection: Any) -> Iterator[Any]:
+def _prepared(column: models.Field[Any, Any], rows: Sequence[models.Model]) -> Iterator[Any]:
     values = map(attrgetter(column.attname), rows)
     if isinstance(column, (models.DateTimeField, models.DecimalField)):
         return (column.get_db_prep_save(value, connection) for value in values)
