@@ -168,6 +168,7 @@ class OlistFormat(Format):
     source_name = "Olist"
 
     def __init__(self, path: Path, *, rejects: Rejects, progress: Progress) -> None:
+        self.notes = []
         self._staging = Staging(tables_in(path, FILES), rejects=rejects, progress=progress)
 
     def close(self) -> None:
