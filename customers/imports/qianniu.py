@@ -113,7 +113,8 @@ LINES = {
     "备注": clean_text(20_000),
     "商家备忘": clean_text(20_000),
 }
-NEEDED = (NUMBER, "订单状态", "订单创建时间", "主订单编号", "标题", "购买数量")
+NEEDED_OF_ORDERS = (NUMBER, "订单状态", "订单创建时间")
+NEEDED_OF_LINES = ("主订单编号", "标题", "购买数量")
 
 Row = dict[str, Any]
 
@@ -191,17 +192,13 @@ class QianniuFormat(Format):
 
 
 def _staged_file(header: Sequence[str], *, has_lines: bool) -> StagedFile:
-    columns, key = (LINES, "line") if has_lines else (ORDERS, NUMBER)
-    if has_lines and "子订单编号" in header:
-        key = "子订单编号"
-    return StagedFile(
-        "lines" if has_lines else "orders",
-        "",
-        columns,
-        key=(key,),
-        optional=[column for column in columns if column not in NEEDED],
-        spellings=SPELLINGS,
-    )
+    if has_lines:
+        table, columns, needed = "lines", LINES, NEEDED_OF_LINES
+        key = "子订单编号" if "子订单编号" in header else "line"
+    else:
+        table, columns, needed, key = "orders", ORDERS, NEEDED_OF_ORDERS, NUMBER
+    optional = [column for column in columns if column not in needed]
+    return StagedFile(table, "", columns, key=(key,), optional=optional, spellings=SPELLINGS)
 
 
 def _order(row: Row, source: int) -> ExportedOrder:

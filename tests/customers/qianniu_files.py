@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import zipfile
 from pathlib import Path
 
 from openpyxl import Workbook
@@ -125,12 +127,43 @@ def csv_bytes(variant, rows, encoding="gb18030"):
     return "".join(f"{line}\r\n" for line in lines).encode(encoding)
 
 
+SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+TEXTS_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
 def xlsx_bytes(variant, rows):
-    """A workbook of one sheet; cells may be numbers, dates and formulas too."""
+    """A workbook of one sheet, texts in a part of their own as Excel has it; cells may be numbers, dates, formulas."""
+    texts = []
+
+    def share(cell):
+        texts.append(cell[2])
+        return b'%s t="s"><v>%d</v></c>' % (cell[1], len(texts) - 1)
+
+    inline = rb'(<c r="\w+"(?: s="\d+")?) t="inlineStr"><is>(.*?)</is></c>'
+    workbook = edited_part(inline_xlsx_bytes(variant, rows), SHEET, lambda xml: re.sub(inline, share, xml))
+    listed = f'<Override PartName="/{TEXTS}" ContentType="{TEXTS_TYPE}"/></Types>'.encode()
+    workbook = edited_part(workbook, "[Content_Types].xml", lambda xml: xml.replace(b"</Types>", listed))
+    content = b"".join(b"<si>%s</si>" % text for text in texts)
+    space = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return edited_part(workbook, TEXTS, lambda _nothing: b'<sst xmlns="%s">%s</sst>' % (space, content))
+
+
+def inline_xlsx_bytes(variant, rows):
     book = Workbook()
     book.active.append(columns_of(variant))
     for row in rows:
         book.active.append(cells_of(variant, row))
     file = io.BytesIO()
     book.save(file)
+    return file.getvalue()
+
+
+def edited_part(workbook, name, edit):
+    """The workbook with one part of it edited, or added."""
+    packed, file = zipfile.ZipFile(io.BytesIO(workbook)), io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
+        for part in packed.namelist():
+            if part != name:
+                copy.writestr(part, packed.read(part))
+        copy.writestr(name, edit(packed.read(name) if name in packed.namelist() else b""))
     return file.getvalue()
