@@ -1,7 +1,7 @@
 from typing import Any
 
 from customers.models.order import OrderQuerySet
-from customers.signals import orders_imported
+from customers.signals import orders_identified, orders_imported
 
 from .services.attempts import log_bought_despite
 
@@ -12,3 +12,4 @@ def log_orders_despite_bans(sender: object, orders: OrderQuerySet, **kwargs: Any
 
 def connect() -> None:
     orders_imported.connect(log_orders_despite_bans, dispatch_uid="blocklist.log_orders_despite_bans")
+    orders_identified.connect(log_orders_despite_bans, dispatch_uid="blocklist.log_identified_orders_despite_bans")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -82,3 +84,65 @@ def stretch_end(rows: QuerySet[Any], size: int) -> int | None:
     ids = rows.order_by("pk").values_list("pk", flat=True)
     full = list(ids[size - 1 : size])
     return full[0] if full else ids.last()
+
+
+def insert_rows(model: type[models.Model], rows: Sequence[models.Model], **same: Any) -> None:
+    """Insert unsaved rows, whose keys stay unknown, with the columns `same` alike in all of them.
+
+    `bulk_create` spends three times as long, on preparing every value of every row by itself.
+    """
+    if not rows:
+        return
+    connection = connections[router.db_for_write(model)]
+    fields = [column for column in model._meta.concrete_fields if not column.primary_key]
+    for column in fields:
+        if getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False):
+            same[column.attname] = column.pre_save(rows[0], add=True)
+    columns: list[Iterable[Any]] = []
+    for column in fields:
+        if column.attname in same:
+            columns.append(repeat(column.get_db_prep_save(same[column.attname], connection)))
+        else:
+            columns.append(_prepared(column, rows, connection))
+    names = ", ".join(connection.ops.quote_name(str(column.column)) for column in fields)
+    table = connection.ops.quote_name(model._meta.db_table)
+    values = zip(*columns, strict=False)  # not strict: the same value repeats without end
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # a third of the time of INSERT, which would be parsed anew for every row
+            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                for value in values:
+                    copy.write_row(value)
+        else:
+            marks = ", ".join(["%s"] * len(fields))
+            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  (names are the models')
+            cursor.executemany(statement, list(values))
+
+
+def _prepared(column: models.Field[Any, Any], rows: Sequence[models.Model], connection: Any) -> Iterator[Any]:
+    values = map(attrgetter(column.attname), rows)
+    if isinstance(column, (models.DateTimeField, models.DecimalField)):
+        return (column.get_db_prep_save(value, connection) for value in values)
+    return values
+
+
+def update_rows(model: type[models.Model], rows: Sequence[models.Model], names: Collection[str]) -> None:
+    """Write these columns of saved rows, and their `updated_at` where there is one, in one statement run per row.
+
+    `bulk_update` makes a CASE with a branch per row and field, in many statements on SQLite.
+    """
+    if not rows:
+        return
+    connection = connections[router.db_for_write(model)]
+    fields = [
+        field for field in model._meta.concrete_fields if field.attname in names or getattr(field, "auto_now", False)
+    ]
+    quote = connection.ops.quote_name
+    assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE id = %s"  # noqa: S608  (names are ours)
+    values = [
+        [*(field.get_db_prep_save(field.pre_save(row, add=False), connection) for field in fields), row.pk]
+        for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, values)

@@ -5,3 +5,6 @@ from django.dispatch import Signal
 # Orders that an import has just recorded: `orders` (a queryset of the new ones only), `run`, `source`. Each order is
 # told once. No gate was asked: a marketplace had accepted these orders already.
 orders_imported = Signal()
+
+# Orders whose buyer was unknown when they were recorded and is known now: `orders` (a queryset), `source`.
+orders_identified = Signal()

@@ -17,6 +17,8 @@ class Format(ABC):
 
     source_code: ClassVar[str]
     source_name: ClassVar[str]
+    # What the clerk should know of an import that went well: sentences for its message.
+    notes: list[str]
 
     @abstractmethod
     def __init__(self, path: Path, *, rejects: Rejects, progress: Progress) -> None: ...

@@ -1,4 +1,4 @@
-"""CSV files as shops hand them out: plain or gzip'd, with broken rows among good ones."""
+"""Tables as shops hand them out, and the CSV among them: plain or gzip'd, with broken rows among good ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import csv
 import gzip
 import io
 import zlib
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -26,11 +27,14 @@ class WrongFile(Exception):
 class Lines:
     """The physical lines of a file as text, counted. A row may span several, and may be given back.
 
-    A line that is not UTF-8 comes with BROKEN in the places of the broken bytes.
+    The first line tells the encoding: UTF-8 where it is that, else GB18030, whose Chinese is hardly ever sound UTF-8.
+    (Its bytes after the first of a character are no commas, quotes or line ends.) A line that breaks the encoding comes
+    with BROKEN in the places of the broken bytes.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self.encoding = ""
         self._again: deque[str] = deque()
         self._row: list[str] = []
         self.row_starts_at = 1
@@ -45,12 +49,13 @@ class Lines:
         self._row.append(line)
         return line
 
-    @staticmethod
-    def _decode(line: bytes) -> str:
+    def _decode(self, line: bytes) -> str:
+        if not self.encoding:
+            self.encoding = "UTF-8" if _is_utf_8(line) else "GB18030"
         try:
-            return line.decode()
+            return line.decode(self.encoding)
         except UnicodeDecodeError:
-            return line.decode(errors="replace").replace("\ufffd", BROKEN)
+            return line.decode(self.encoding, errors="replace").replace("\ufffd", BROKEN)
 
     def start_row(self) -> None:
         self.row_starts_at += len(self._row)
@@ -64,39 +69,53 @@ class Lines:
         del self._row[1:]
 
 
-class CsvFile:
-    """A CSV file with one line of column names.
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
-    `needed` are the columns that must be there; others are passed over. Reading raises WrongFile where the file cannot
-    be read, or is no such file.
-    """
 
-    def __init__(self, path: Path, needed: Collection[str]) -> None:
+class Table(ABC):
+    """A file with one row of column names and rows under it. Reading raises WrongFile where the file is unsound."""
+
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.needed = list(needed)
 
-    def check_header(self) -> None:
+    @abstractmethod
+    def header(self) -> list[str]:
+        """The names of the columns, without blanks around them; nothing where the file is empty."""
+
+    @abstractmethod
+    def rows(
+        self, *, on_bad_row: Callable[[int, str], None], on_progress: Callable[[int, int], None]
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Yield the line where a row starts, and its fields, as many as the header has.
+
+        A row that cannot be read goes to `on_bad_row` (line, reason), and reading goes on with the next. `on_progress`
+        gets how much was read, and of how much.
+        """
+
+
+class CsvFile(Table):
+    def header(self) -> list[str]:
         with self._opened() as raw:
-            self._header(*self._reader(raw))
+            return self._header(self._reader(raw)[1])
 
     def rows(
         self, *, on_bad_row: Callable[[int, str], None], on_progress: Callable[[int, int], None]
     ) -> Iterator[tuple[int, list[str]]]:
-        """Yield the line where a row starts and its needed fields in their order.
-
-        A row that is not UTF-8, has a wrong number of columns or wrong quotes goes to `on_bad_row` (line, reason);
-        reading goes on at the next line. `on_progress` gets the bytes read and the size of the file.
-        """
+        """A row is bad that breaks the encoding, has a wrong number of columns or wrong quotes."""
         size = self.path.stat().st_size
         with self._opened() as raw:
             lines, reader = self._reader(raw)
-            header = self._header(lines, reader)
-            wanted = [header.index(name) for name in self.needed]
+            width = len(self._header(reader))
             for number, row in enumerate(self._rows(lines, reader, on_bad_row)):
-                if len(row) == len(header):
-                    yield lines.row_starts_at, [row[position] for position in wanted]
+                if len(row) == width:
+                    yield lines.row_starts_at, row
                 elif row:
-                    on_bad_row(lines.row_starts_at, self._wrong_width(len(row), len(header)))
+                    on_bad_row(lines.row_starts_at, self._wrong_width(len(row), width))
                 if number % 1000 == 0:
                     on_progress(raw.tell(), size)
             on_progress(size, size)
@@ -115,7 +134,8 @@ class CsvFile:
                 on_bad_row(lines.row_starts_at, _("The quotation marks of this row are wrong."))
                 continue
             if lines.row_is_broken():
-                on_bad_row(lines.row_starts_at, _("This row has characters that are not UTF-8."))
+                reason = _("This row has characters that are not %(encoding)s.")
+                on_bad_row(lines.row_starts_at, reason % {"encoding": lines.encoding})
             else:
                 yield row
 
@@ -146,14 +166,9 @@ class CsvFile:
         lines = Lines(stream)
         return lines, csv.reader(lines, strict=True)
 
-    def _header(self, lines: Lines, reader: Iterator[list[str]]) -> list[str]:
+    @staticmethod
+    def _header(reader: Iterator[list[str]]) -> list[str]:
         try:
-            header = [name.removeprefix("\ufeff").strip() for name in next(reader, [])]
+            return [name.removeprefix("\ufeff").strip() for name in next(reader, [])]
         except csv.Error:
-            header = []
-        if missing := [name for name in self.needed if name not in header]:
-            raise WrongFile(
-                _("%(file)s is no such file: these columns are missing: %(columns)s.")
-                % {"file": self.path.name, "columns": ", ".join(missing)}
-            )
-        return header
+            return []

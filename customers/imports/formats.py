@@ -2,5 +2,6 @@
 
 from .base import Format
 from .olist import OlistFormat
+from .qianniu import QianniuFormat
 
-FORMATS: dict[str, type[Format]] = {"olist": OlistFormat}
+FORMATS: dict[str, type[Format]] = {"olist": OlistFormat, "qianniu": QianniuFormat}

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import connection, models, transaction
 from django.db.models import QuerySet
 
-from customers.models import Account, Customer, ImportRun, Order, OrderLine, Product, Review, Source
+from customers.bulk import insert_rows
+from customers.models import (
+    Account,
+    ContactValue,
+    Customer,
+    ImportRun,
+    Order,
+    OrderLine,
+    Product,
+    Refund,
+    Review,
+    Source,
+)
 from customers.services.trade_figures import refresh_trade_figures
 from customers.signals import orders_imported
 
 Numbered = TypeVar("Numbered", Account, Product, Order, Review)
-KINDS: tuple[type[models.Model], ...] = (Customer, Account, Product, Order, OrderLine, Review)
+KINDS: tuple[type[models.Model], ...] = (
+    Customer,
+    Account,
+    ContactValue,
+    Product,
+    Order,
+    OrderLine,
+    Refund,
+    Review,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +48,7 @@ class Person:
 
 @dataclass(frozen=True)
 class PlacedLine:
-    """An unsaved line and the number of its product in the source."""
+    """An unsaved line and the number of its product in the source (empty: its product is set, or nobody knows)."""
 
     line: OrderLine
     product: str = ""
@@ -37,7 +56,8 @@ class PlacedLine:
 
 @dataclass(frozen=True)
 class PlacedOrder:
-    """An unsaved order with its lines, and the account number of who bought it (empty: nobody knows)."""
+    """An unsaved order with its lines, and the account number of who bought it (empty: its customer is set, or nobody
+    knows)."""
 
     order: Order
     buyer: str = ""
@@ -72,18 +92,22 @@ class Loading:
     def people(self, people: Sequence[Person]) -> None:
         known = self._known(Account, "external_id", [person.account.external_id for person in people])
         new = [person for person in people if person.account.external_id not in known]
-        self._insert(Customer, [person.customer for person in new])
+        for person, customer in zip(new, self.insert_customers([person.customer for person in new]), strict=True):
+            person.account.customer_id = customer
+        self.insert(Account, [person.account for person in new], source_id=self.source.pk)
+
+    def insert_customers(self, customers: Sequence[Customer]) -> list[int]:
+        """Return their ids, in order."""
+        self.insert(Customer, customers)
         # nobody else writes for this run, and later rows have higher ids
         latest = Customer.objects.filter(import_run=self.run).order_by("-pk").values_list("pk", flat=True)
-        for person, customer in zip(new, sorted(latest[: len(new)]), strict=True):
-            person.account.customer_id = customer
-        self._insert(Account, [person.account for person in new], source_id=self.source.pk)
+        return sorted(latest[: len(customers)])
 
     @transaction.atomic
     def products(self, products: Sequence[Product]) -> None:
         known = self._known(Product, "external_id", [product.external_id for product in products])
         new = [product for product in products if product.external_id not in known]
-        self._insert(Product, new, source_id=self.source.pk)
+        self.insert(Product, new, source_id=self.source.pk)
 
     @transaction.atomic
     def orders(self, placed: Sequence[PlacedOrder]) -> None:
@@ -92,10 +116,10 @@ class Loading:
         An order that is there stays as it is, with one exception: where an import made it and could not read one of
         its lines then, the line is added and the amounts are those with the line.
         """
-        rows = self._rows(Order, "number", [one.order.number for one in placed])
+        rows = self.rows(Order, "number", [one.order.number for one in placed])
         known = {number: (pk, run) for number, pk, run in rows.values_list("number", "pk", "import_run")}
         new = [one for one in placed if one.order.number not in known]
-        created = self._create_orders(new)
+        created = self.create_orders(new)
         changed = created + self._add_missing_lines(placed, known)
         if changed:
             self._analyse()
@@ -109,31 +133,33 @@ class Loading:
     def reviews(self, reviews: Sequence[OrderReview]) -> None:
         known = self._known(Review, "external_id", [one.review.external_id for one in reviews])
         new = [one for one in reviews if one.review.external_id not in known]
-        orders = self._rows(Order, "number", {one.order for one in new})
+        orders = self.rows(Order, "number", {one.order for one in new})
         found = {number: (pk, customer) for number, pk, customer in orders.values_list("number", "pk", "customer")}
         for one in new:
             one.review.order_id, one.review.customer_id = found[one.order]
-        self._insert(Review, [one.review for one in new], source_id=self.source.pk)
+        self.insert(Review, [one.review for one in new], source_id=self.source.pk)
 
-    def _create_orders(self, new: Sequence[PlacedOrder]) -> list[int]:
+    def create_orders(self, new: Sequence[PlacedOrder]) -> list[int]:
         """Return the ids of the orders."""
-        accounts = self._rows(Account, "external_id", {one.buyer for one in new if one.buyer})
+        accounts = self.rows(Account, "external_id", {one.buyer for one in new if one.buyer})
         customers = dict(accounts.values_list("external_id", "customer"))
         for one in new:
-            one.order.customer_id = customers.get(one.buyer)
-        self._insert(Order, [one.order for one in new], source_id=self.source.pk)
-        made = self._rows(Order, "number", [one.order.number for one in new])
+            if one.buyer:
+                one.order.customer_id = customers.get(one.buyer)
+        self.insert(Order, [one.order for one in new], source_id=self.source.pk)
+        made = self.rows(Order, "number", [one.order.number for one in new])
         ids = dict(made.values_list("number", "pk"))
-        self._insert_lines([(ids[one.order.number], line) for one in new for line in one.lines])
+        self.insert_lines([(ids[one.order.number], line) for one in new for line in one.lines])
         return list(ids.values())
 
-    def _insert_lines(self, lines: Sequence[tuple[int, PlacedLine]]) -> None:
-        products = self._rows(Product, "external_id", {line.product for _order, line in lines if line.product})
+    def insert_lines(self, lines: Sequence[tuple[int, PlacedLine]]) -> None:
+        products = self.rows(Product, "external_id", {line.product for _order, line in lines if line.product})
         ids = dict(products.values_list("external_id", "pk"))
         for order, placed in lines:
             placed.line.order_id = order
-            placed.line.product_id = ids.get(placed.product)
-        self._insert(OrderLine, [placed.line for _order, placed in lines])
+            if placed.product:
+                placed.line.product_id = ids.get(placed.product)
+        self.insert(OrderLine, [placed.line for _order, placed in lines])
 
     def _add_missing_lines(
         self, placed: Sequence[PlacedOrder], known: Mapping[str, tuple[int, int | None]]
@@ -147,7 +173,7 @@ class Loading:
             for line in one.lines
             if (pk, line.line.line_number) not in present
         ]
-        self._insert_lines(missing)
+        self.insert_lines(missing)
         grown = {pk for pk, _line in missing}
         for pk in grown:
             told = imported[pk].order
@@ -164,50 +190,11 @@ class Loading:
                 cursor.execute(f"ANALYZE {tables}")
         self._is_analysed = True
 
-    def _rows(self, model: type[Numbered], number: str, numbers: Collection[str]) -> QuerySet[Numbered]:
+    def rows(self, model: type[Numbered], number: str, numbers: Collection[str]) -> QuerySet[Numbered]:
         return model._default_manager.filter(source=self.source, **{f"{number}__in": list(numbers)})
 
     def _known(self, model: type[Numbered], number: str, numbers: Collection[str]) -> set[str]:
-        return set(self._rows(model, number, numbers).values_list(number, flat=True))
+        return set(self.rows(model, number, numbers).values_list(number, flat=True))
 
-    def _insert(self, model: type[models.Model], rows: Sequence[models.Model], **same: int) -> None:
+    def insert(self, model: type[models.Model], rows: Sequence[models.Model], **same: int) -> None:
         insert_rows(model, rows, import_run_id=self.run.pk, **same)
-
-
-def insert_rows(model: type[models.Model], rows: Sequence[models.Model], **same: Any) -> None:
-    """Insert unsaved rows, whose keys stay unknown, with the columns `same` alike in all of them.
-
-    `bulk_create` spends three times as long, on preparing every value of every row by itself.
-    """
-    if not rows:
-        return
-    fields = [column for column in model._meta.concrete_fields if not column.primary_key]
-    for column in fields:
-        if getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False):
-            same[column.attname] = column.pre_save(rows[0], add=True)
-    columns: list[Iterable[Any]] = []
-    for column in fields:
-        if column.attname in same:
-            columns.append(repeat(column.get_db_prep_save(same[column.attname], connection)))
-        else:
-            columns.append(_prepared(column, rows))
-    names = ", ".join(connection.ops.quote_name(str(column.column)) for column in fields)
-    table = connection.ops.quote_name(model._meta.db_table)
-    values = zip(*columns, strict=False)  # not strict: the same value repeats without end
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # a third of the time of INSERT, which would be parsed anew for every row
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for value in values:
-                    copy.write_row(value)
-        else:
-            marks = ", ".join(["%s"] * len(fields))
-            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  (names are the models')
-            cursor.executemany(statement, list(values))
-
-
-def _prepared(column: models.Field[Any, Any], rows: Sequence[models.Model]) -> Iterator[Any]:
-    values = map(attrgetter(column.attname), rows)
-    if isinstance(column, (models.DateTimeField, models.DecimalField)):
-        return (column.get_db_prep_save(value, connection) for value in values)
-    return values

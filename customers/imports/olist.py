@@ -25,7 +25,7 @@ from customers.models import Account, Customer, Order, OrderLine, Product, Revie
 from .base import Format
 from .loading import Loading, OrderReview, Person, PlacedLine, PlacedOrder
 from .rejects import Rejects
-from .staging import Progress, StagedFile, Staging, check_folder
+from .staging import Progress, StagedFile, Staging, tables_in
 from .values import amount_of, choice, local_time, moment_of, moment_or_none, money, text, whole_number
 
 STATUSES = {
@@ -168,8 +168,8 @@ class OlistFormat(Format):
     source_name = "Olist"
 
     def __init__(self, path: Path, *, rejects: Rejects, progress: Progress) -> None:
-        check_folder(path, FILES)
-        self._staging = Staging(path, FILES, rejects=rejects, progress=progress)
+        self.notes = []
+        self._staging = Staging(tables_in(path, FILES), rejects=rejects, progress=progress)
 
     def close(self) -> None:
         self._staging.close()

@@ -26,26 +26,41 @@ class UnknownFormat(ValueError):
     """There is no format of this name. The message names those there are."""
 
 
+class UnknownSource(ValueError):
+    """There is no source of this code. The message names those there are."""
+
+
 def import_shop(
-    format_name: str, path: Path, *, by: User | None, now: Callable[[], datetime], progress: Progress
+    format_name: str,
+    path: Path,
+    *,
+    by: User | None,
+    now: Callable[[], datetime],
+    progress: Progress,
+    source_code: str = "",
 ) -> ImportRun:
     """Import what lies at `path` and return the record of it; its state and message say how it went.
 
     Refused: the files are of another kind, nothing was changed. Failed: something unforeseen stopped it half-way (which
-    is raised); what was committed stays, and running again completes it. Repeating is safe: rows that are there are
-    left alone. Raises UnknownFormat. `now` is the clock, because an import lasts.
+    is raised); what was committed stays, and running again completes it. Finished, the message has what the clerk
+    should know all the same. Repeating is safe. The rows belong to the source `source_code`, by default the format's
+    own, which is made where it is missing. Raises UnknownFormat and UnknownSource. `now` is the clock, because an
+    import lasts.
     """
     if format_name not in FORMATS:
         raise UnknownFormat(
             _("Unknown format %(format)s. There are: %(formats)s.")
             % {"format": format_name, "formats": ", ".join(FORMATS)}
         )
+    _check_source(source_code)
     run = ImportRun.objects.create(format=format_name, file_name=path.resolve().name[:255], started_at=now(), by=by)
     with _unmapped_database(), Rejects(settings.DATA_DIR / "imports" / f"{run.pk}.csv") as rejects:
         state, message = ImportRun.State.FAILED, _("The import stopped half-way. Running it again completes it.")
         try:
-            _import(run, FORMATS[format_name], path, rejects, _forgetful(progress))
-            state, message = ImportRun.State.FINISHED, ""
+            with closing(FORMATS[format_name](path, rejects=rejects, progress=_forgetful(progress))) as reading:
+                reading.read()
+                reading.write(Loading(run, _source(reading, source_code)))
+                state, message = ImportRun.State.FINISHED, "\n".join(reading.notes)
         except WrongFile as error:
             state, message = ImportRun.State.REFUSED, str(error)
         finally:
@@ -54,13 +69,19 @@ def import_shop(
     return run
 
 
-def _import(run: ImportRun, format_class: type[Format], path: Path, rejects: Rejects, progress: Progress) -> None:
-    with closing(format_class(path, rejects=rejects, progress=progress)) as reading:
-        reading.read()
-        source, _created = Source.objects.get_or_create(
-            code=reading.source_code, defaults={"name": reading.source_name, "is_marketplace": True}
-        )
-        reading.write(Loading(run, source))
+def _check_source(code: str) -> None:
+    if code and not Source.objects.filter(code=code).exists():
+        known = ", ".join(Source.objects.order_by("code").values_list("code", flat=True)) or "-"
+        raise UnknownSource(_("There is no source %(code)s. Known: %(known)s.") % {"code": code, "known": known})
+
+
+def _source(reading: Format, code: str) -> Source:
+    if code:
+        return Source.objects.get(code=code)
+    source, _created = Source.objects.get_or_create(
+        code=reading.source_code, defaults={"name": reading.source_name, "is_marketplace": True}
+    )
+    return source
 
 
 @contextmanager

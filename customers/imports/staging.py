@@ -7,7 +7,7 @@ memory stays flat whatever the size of the shop, and a file that turns out wrong
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from .files import CsvFile, WrongFile
+from .files import CsvFile, Table, WrongFile
 from .rejects import Rejects
 from .values import BadValue, Parser, Stored
 
@@ -27,8 +27,10 @@ Progress = Callable[[str, int, int], None]
 class StagedFile:
     """One file of an export and the table of the scratch database that holds its good rows.
 
-    `columns` are the columns that are taken over, in order, each with its check. A second row with the same `key` is
-    bad, and so is a row whose value in a column of `references` stands in no row of that table (whose key it is).
+    `columns` are the columns that are taken over, in order, each with its check. Those that are `optional` are NULL in
+    every row where the file has no such column; a column may have other names in the file, its `spellings`. A second
+    row with the same `key` is bad (`line`, where it stands, is a key that never fails), and so is a row whose value in
+    a column of `references` stands in no row of that table (whose key it is).
     """
 
     table: str
@@ -36,6 +38,21 @@ class StagedFile:
     columns: Mapping[str, Parser]
     key: tuple[str, ...]
     references: Mapping[str, str] = field(default_factory=dict)
+    optional: Collection[str] = ()
+    spellings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def position(self, column: str, header: Sequence[str]) -> int | None:
+        names = (column, *self.spellings.get(column, ()))
+        return next((header.index(name) for name in names if name in header), None)
+
+    def check_header(self, header: Sequence[str], file: str) -> None:
+        """Raise WrongFile, naming the columns that must be there and are not."""
+        needed = [column for column in self.columns if column not in self.optional]
+        if missing := [column for column in needed if self.position(column, header) is None]:
+            raise WrongFile(
+                _("%(file)s is no such file: these columns are missing: %(columns)s.")
+                % {"file": file, "columns": ", ".join(missing)}
+            )
 
     @property
     def create_statement(self) -> str:
@@ -52,8 +69,8 @@ class StagedFile:
 
 
 class Staging:
-    def __init__(self, folder: Path, files: tuple[StagedFile, ...], *, rejects: Rejects, progress: Progress) -> None:
-        self._files = [(staged, CsvFile(_find(folder, staged.file), staged.columns)) for staged in files]
+    def __init__(self, files: Sequence[tuple[StagedFile, Table]], *, rejects: Rejects, progress: Progress) -> None:
+        self._files = files
         self._rejects = rejects
         self._progress = progress
         self._database = sqlite3.connect("", isolation_level=None)
@@ -66,8 +83,8 @@ class Staging:
 
     def read(self) -> None:
         """Read all files, which name those they refer to after them; raise WrongFile before or while reading."""
-        for _staged, source in self._files:
-            source.check_header()
+        for staged, source in self._files:
+            staged.check_header(source.header(), source.path.name)
         self._database.execute("BEGIN")
         for staged, source in self._files:
             self._read_file(staged, source)
@@ -88,10 +105,11 @@ class Staging:
             done += len(rows)
             self._progress(label, done, total)
 
-    def _read_file(self, staged: StagedFile, source: CsvFile) -> None:
-        name = source.path.name
+    def _read_file(self, staged: StagedFile, source: Table) -> None:
+        name, header = source.path.name, source.header()
         self._database.execute(staged.create_statement)
-        insert, parsers = staged.insert_statement, list(staged.columns.items())
+        insert = staged.insert_statement
+        columns = [(column, parse, staged.position(column, header)) for column, parse in staged.columns.items()]
         rows = source.rows(
             on_bad_row=lambda line, reason: self._rejects.add(name, line, "", reason),
             on_progress=lambda done, total: self._progress(name, done, total),
@@ -99,8 +117,8 @@ class Staging:
         for line, fields in rows:
             values: list[Stored] = []
             try:
-                for (column, parse), value in zip(parsers, fields, strict=True):  # noqa: B007  (told when it fails)
-                    values.append(parse(value))
+                for column, parse, position in columns:  # noqa: B007  (told when it fails)
+                    values.append(None if position is None else parse(fields[position]))
             except BadValue as error:
                 self._rejects.add(name, line, column, str(error))
                 continue
@@ -118,8 +136,8 @@ class Staging:
         return table, next(staged.key[0] for staged, _source in self._files if staged.table == table)
 
 
-def check_folder(folder: Path, files: tuple[StagedFile, ...]) -> None:
-    """Raise WrongFile unless the folder holds every file, plain or gzip'd."""
+def tables_in(folder: Path, files: Sequence[StagedFile]) -> list[tuple[StagedFile, Table]]:
+    """Find every file, plain or gzip'd; raise WrongFile unless the folder holds them all."""
     if not folder.exists():
         raise WrongFile(_("%(path)s does not exist.") % {"path": folder})
     if not folder.is_dir():
@@ -128,6 +146,7 @@ def check_folder(folder: Path, files: tuple[StagedFile, ...]) -> None:
         raise WrongFile(
             _("These files are missing in %(path)s: %(files)s.") % {"path": folder, "files": ", ".join(missing)}
         )
+    return [(staged, CsvFile(_find(folder, staged.file))) for staged in files]
 
 
 def _places(folder: Path, file: str) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,12 +10,34 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 
 from customers import gates, locks
+from customers.bulk import update_rows
 from customers.gates import Decision, Door, Outcome, Question
 from customers.identity import Identity
-from customers.models import Customer, Order, OrderLine, Product, Source
+from customers.models import Customer, EventRow, Order, OrderLine, Product, Source, User
+from customers.signals import orders_identified
 
+from . import audit
 from .people import keep_customer
 from .trade_figures import refresh_trade_figures
+
+STATUS_TIMES = {
+    Order.Status.PAID: "paid_at",
+    Order.Status.SENT: "sent_at",
+    Order.Status.DONE: "done_at",
+    Order.Status.CLOSED: "closed_at",
+}
+# An order goes through these upwards. What a marketplace says of its payment does not release an order held here.
+STAGES = {
+    Order.Status.UNPAID: 0,
+    Order.Status.PAID: 1,
+    Order.Status.HELD: 2,
+    Order.Status.SENT: 3,
+    Order.Status.DONE: 4,
+    Order.Status.CLOSED: 4,
+}
+# What the staff write on an order, here or in the marketplace's tool, and the event that tells of an edit here.
+STAFF_WORDS = ("memo", "flag")
+EDITED = "order.changed"
 
 
 @dataclass(frozen=True)
@@ -56,13 +78,14 @@ def take_order(facts: OrderFacts, *, source: Source, buyer: Identity, at: dateti
     """Ask the gate and record the order, in one transaction under the shared intake lock.
 
     A number that is known in this source is answered with the recorded order and the gate is not asked, so repeating
-    is safe, also when the buyer was banned meanwhile. A refused order is not recorded. `placed`: a marketplace has
-    accepted the order already, so it is recorded whatever the gate says. A review records the order as held.
+    is safe, also when the buyer was banned meanwhile; where its buyer was unknown, it gets its customer. A refused
+    order is not recorded. `placed`: a marketplace has accepted the order already, so it is recorded whatever the gate
+    says. A review records the order as held.
     """
     with transaction.atomic():
         locks.share_intake()
         if known := Order.objects.filter(source=source, number=facts.number).first():
-            return Intake(order=known, decision=None, created=False)
+            return Intake(order=_with_buyer(known, buyer, at=at), decision=None, created=False)
         decision = gates.ask(
             Question(buyer=buyer, door=Door.ORDER, at=at, order_number=facts.number, amount=facts.amount, placed=placed)
         )
@@ -76,7 +99,7 @@ def take_order(facts: OrderFacts, *, source: Source, buyer: Identity, at: dateti
             known = Order.objects.filter(source=source, number=facts.number).first()
             if known is None:
                 raise
-            return Intake(order=known, decision=None, created=False)
+            return Intake(order=_with_buyer(known, buyer, at=at), decision=None, created=False)
         return Intake(order=order, decision=decision, created=True)
 
 
@@ -116,31 +139,100 @@ def _record(facts: OrderFacts, *, source: Source, buyer: Identity, held: bool, a
     return order
 
 
-def update_order(order: Order, *, at: datetime, **facts: object) -> Order:
+def update_order(order: Order, *, at: datetime, by: User | None = None, **facts: object) -> Order:
     """Write what changed of an order (status, payment, times, memo, flag) and keep its customer's trade figures.
 
-    Accepts fields of Order by name. The time that belongs to a new status is set to `at` where none is told.
+    Accepts fields of Order by name. The time that belongs to a new status is set to `at` where none is told. A change
+    of the staff's own words, memo and flag, is audited, so that an import leaves them alone from then on.
     Repeating is safe. The gate is not asked: the order is already the shop's.
     """
-    times = {
-        Order.Status.PAID: "paid_at",
-        Order.Status.SENT: "sent_at",
-        Order.Status.DONE: "done_at",
-        Order.Status.CLOSED: "closed_at",
-    }
-    status = facts.get("status", order.status)
-    time_field = times.get(status)  # type: ignore[call-overload]
+    changed = _apply(order, facts, at=at)
+    if not changed:
+        return order
+    with transaction.atomic():
+        order.save(update_fields=[*changed, "updated_at"])
+        if edited := [name for name in STAFF_WORDS if name in changed]:
+            audit.record(EDITED, Order.objects.filter(pk=order.pk), by=by, at=at, fields=edited)
+        if order.customer_id:
+            refresh_trade_figures(Customer.objects.filter(pk=order.customer_id))
+    return order
+
+
+def update_orders(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> list[int]:
+    """Write what a marketplace's export tells of known orders, by id; return the ids of those that it changed.
+
+    As `update_order` for each, for many in few statements, with two differences: an export may be older than what is
+    recorded, so an order that it shows at an earlier stage is left alone; and memo and flag are written only as long as
+    nobody has edited them here. Repeating is safe. Runs inside the caller's transaction.
+    """
+    orders = list(Order.objects.select_for_update().filter(pk__in=list(told)).order_by("pk"))
+    edited = _edited_here(orders, told)
+    changed: dict[int, list[str]] = {}
+    for order in orders:
+        facts = {name: value for name, value in told[order.pk].items() if (order.pk, name) not in edited}
+        if is_older_news(facts, than=order.status):
+            continue
+        if names := _apply(order, facts, at=at):
+            changed[order.pk] = names
+    columns = {name for names in changed.values() for name in names}
+    update_rows(Order, [order for order in orders if order.pk in changed], columns)
+    customers = {order.customer_id for order in orders if order.pk in changed and order.customer_id}
+    if customers:
+        refresh_trade_figures(Customer.objects.filter(pk__in=customers))
+    return list(changed)
+
+
+def is_older_news(told: Mapping[str, object], *, than: str) -> bool:
+    """Whether an export shows an order at an earlier stage than this recorded status."""
+    return STAGES[Order.Status(str(told.get("status", than)))] < STAGES[Order.Status(than)]
+
+
+def identify_orders(buyers: Mapping[int, int], *, source: Source) -> list[int]:
+    """Give orders (by id) whose buyer was unknown their customer (his id), and tell of them; return their ids.
+
+    An order that has a customer keeps him. Repeating is safe. Runs inside the caller's transaction.
+    """
+    unknown = Order.objects.select_for_update().filter(pk__in=list(buyers), customer=None)
+    orders = list(unknown.order_by("pk"))
+    if not orders:
+        return []
+    for order in orders:
+        order.customer_id = buyers[order.pk]
+    update_rows(Order, orders, ["customer_id"])
+    refresh_trade_figures(Customer.objects.filter(pk__in={order.customer_id for order in orders}))
+    ids = [order.pk for order in orders]
+    orders_identified.send(Order, orders=Order.objects.filter(pk__in=ids), source=source)
+    return ids
+
+
+def _apply(order: Order, facts: Mapping[str, object], *, at: datetime) -> list[str]:
+    """Set these facts, and what follows from them, on the object; return the names of the fields that changed."""
+    facts = dict(facts)
+    status = Order.Status(str(facts.get("status", order.status)))
+    time_field = STATUS_TIMES.get(status)
     if status != order.status and time_field and not facts.get(time_field) and not getattr(order, time_field):
         facts[time_field] = at
     if status != Order.Status.CLOSED:
         facts["close_reason"] = ""
     changed = [name for name, value in facts.items() if getattr(order, name) != value]
-    if not changed:
-        return order
     for name in changed:
         setattr(order, name, facts[name])
-    with transaction.atomic():
-        order.save(update_fields=[*changed, "updated_at"])
-        if order.customer_id:
-            refresh_trade_figures(Customer.objects.filter(pk=order.customer_id))
+    return changed
+
+
+def _edited_here(orders: Sequence[Order], told: Mapping[int, Mapping[str, object]]) -> set[tuple[int, str]]:
+    """Order ids and field names of those of the staff's words that an export tells otherwise and a person edited."""
+    differing = [
+        order.pk for order in orders for name in STAFF_WORDS if getattr(order, name) != told[order.pk].get(name)
+    ]
+    rows = EventRow.objects.filter(model=Order._meta.label_lower, row_id__in=differing, event__verb=EDITED)
+    fields = rows.values_list("row_id", "event__fields")
+    return {(pk, name) for pk, names in (fields if differing else ()) for name in names if name in STAFF_WORDS}
+
+
+def _with_buyer(order: Order, buyer: Identity, *, at: datetime) -> Order:
+    """The order, with its customer where it had none and the buyer is now told."""
+    if order.customer_id is None and (customer := keep_customer(buyer, at=at)):
+        identify_orders({order.pk: customer.pk}, source=order.source)
+        order.refresh_from_db()
     return order

@@ -67,7 +67,9 @@ r1,o3,1,nunca,,2018-06-20 00:00:00,2018-06-20 21:00:00
 r2,o2,3,,,,
 """,
 }
-NEW = {"customer": 3, "account": 3, "product": 3, "order": 4, "orderline": 4, "review": 3}
+NEW = {
+    "customer": 3, "account": 3, "contactvalue": 0, "product": 3, "order": 4, "orderline": 4, "refund": 0, "review": 3,
+}  # fmt: skip
 NOTHING = dict.fromkeys(NEW, 0)
 ROWS = (Customer, Account, Product, Order, OrderLine, Review)
 
@@ -428,9 +430,11 @@ def test_command_tells_what_is_new_and_what_was_rejected(db, shop, capsys):
         f"Import {run.pk} has finished. New rows:",
         "  customers: 3",
         "  accounts: 3",
+        "  contact values: 0",
         "  products: 3",
         "  orders: 4",
         "  order lines: 4",
+        "  refunds: 0",
         "  reviews: 2",
         f"Rejected rows: 1, listed in imports/{run.pk}.csv of the data folder.",
     ]
@@ -439,7 +443,7 @@ def test_command_tells_what_is_new_and_what_was_rejected(db, shop, capsys):
 
 
 def test_command_names_the_formats_for_an_unknown_one(db, shop):
-    with pytest.raises(CommandError, match=r"^Unknown format shopify\. There are: olist\.$"):
+    with pytest.raises(CommandError, match=r"^Unknown format shopify\. There are: olist, qianniu\.$"):
         call_command("import_shop", "shopify", shop())
 
     assert not ImportRun.objects.exists()
@@ -471,8 +475,8 @@ def test_import_of_the_real_shop_is_whole_and_repeatable(transactional_db):
     second = run_import(OLIST)
 
     assert first.created_counts == {
-        "customer": 96_096, "account": 96_096, "product": 32_951, "order": 99_441, "orderline": 112_650,
-        "review": 99_224,
+        "customer": 96_096, "account": 96_096, "contactvalue": 0, "product": 32_951, "order": 99_441,
+        "orderline": 112_650, "refund": 0, "review": 99_224,
     }  # fmt: skip
     assert (first.rejected_count, second.created_counts) == (0, NOTHING)
     assert Review.objects.filter(reviewed_at=None).count() == 49

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from customers.imports.formats import FORMATS
-from customers.imports.runs import UnknownFormat, import_shop
+from customers.imports.runs import UnknownFormat, UnknownSource, import_shop
 from customers.imports.staging import Progress
 from customers.models import ImportRun, User
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("format", help=", ".join(FORMATS))
         parser.add_argument("path", type=Path, help="the file, or for olist the folder of its CSV files")
+        parser.add_argument("--source", default="", metavar="CODE", help="whose rows they are; by default the format's")
         parser.add_argument("--by", metavar="LOGIN", help="the staff user whom the record of the import names")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,8 +36,15 @@ class Command(BaseCommand):
         by = _staff_user(options["by"])
         try:
             with _progress_bars() as progress:
-                run = import_shop(options["format"], options["path"], by=by, now=timezone.now, progress=progress)
-        except UnknownFormat as error:
+                run = import_shop(
+                    options["format"],
+                    options["path"],
+                    by=by,
+                    now=timezone.now,
+                    progress=progress,
+                    source_code=options["source"],
+                )
+        except (UnknownFormat, UnknownSource) as error:
             raise CommandError(str(error)) from error
         if run.state != ImportRun.State.FINISHED:
             raise CommandError(run.message)
@@ -80,4 +88,6 @@ def _summary(run: ImportRun) -> str:
             _("Rejected rows: %(count)d, listed in %(path)s of the data folder.")
             % {"count": run.rejected_count, "path": run.rejects_path}
         )
+    if run.message:
+        lines.append(run.message)
     return "\n".join(lines)

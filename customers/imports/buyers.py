@@ -1,0 +1,104 @@
+"""Making customers of the buyers that an export names, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from customers.bulk import update_rows
+from customers.identity import Identity, contact_key
+from customers.models import Account, ContactValue, Customer
+from customers.services.people import KINDS_THAT_NAME, account_number, find_accounts, find_customers, usable_nick
+
+from .loading import Loading
+
+
+@dataclass(frozen=True)
+class ToldBuyer:
+    """Who bought, as a row of an export tells it.
+
+    `identity` is what names him. `contacts` are the receiver's, by kind: kept for a customer, but they name nobody, for
+    a parcel may go to somebody else, or to a forwarder who serves hundreds.
+    """
+
+    identity: Identity
+    since: datetime
+    province: str = ""
+    city: str = ""
+    contacts: Mapping[str, str] = field(default_factory=dict)
+
+
+def keep_buyers(buyers: Sequence[ToldBuyer], loading: Loading) -> list[int | None]:
+    """Find each buyer or make a customer of him, as `keep_customer` does; return their ids, None who nobody can name.
+
+    Repeating is safe. Runs inside the caller's transaction; the number of queries does not depend on that of buyers.
+    """
+    found = find_customers([buyer.identity for buyer in buyers])
+    _fill_regions(buyers, found)
+    ids = _make_customers(buyers, [customer.pk if customer else None for customer in found], loading)
+    _keep_accounts(buyers, ids, loading)
+    _keep_contacts(buyers, ids, loading)
+    return ids
+
+
+def _fill_regions(buyers: Sequence[ToldBuyer], found: Sequence[Customer | None]) -> None:
+    """Where a customer lives is only told to the first who asks: what the staff entered stays."""
+    filled: dict[int, Customer] = {}
+    for buyer, customer in zip(buyers, found, strict=True):
+        if customer and buyer.province and not (customer.province or customer.city):
+            filled[customer.pk] = customer
+            customer.province, customer.city = buyer.province, buyer.city
+    update_rows(Customer, list(filled.values()), ["province", "city"])
+
+
+def _make_customers(buyers: Sequence[ToldBuyer], found: Sequence[int | None], loading: Loading) -> list[int | None]:
+    """The ids of all: those found, and those of new customers; two rows with a name in common are one customer."""
+    made: list[Customer] = []
+    by_name: dict[tuple[str, str], int] = {}
+    places: list[int | None] = []
+    for buyer, known in zip(buyers, found, strict=True):
+        names = [] if known else _names(buyer.identity)
+        place = next((by_name[name] for name in names if name in by_name), None)
+        if names and place is None:
+            place = len(made)
+            made.append(Customer(registered_at=buyer.since, province=buyer.province, city=buyer.city))
+        by_name.update((name, place) for name in names if place is not None)
+        places.append(place)
+    new = loading.insert_customers(made)
+    return [known if place is None else new[place] for known, place in zip(found, places, strict=True)]
+
+
+def _names(buyer: Identity) -> list[tuple[str, str]]:
+    number, keys = account_number(buyer), buyer.contact_keys()
+    names = [("account", number)] if number else []
+    return names + [(kind, keys[kind]) for kind in KINDS_THAT_NAME if kind in keys]
+
+
+def _keep_accounts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None], loading: Loading) -> None:
+    known = find_accounts([buyer.identity for buyer in buyers])
+    new: dict[str, Account] = {}
+    for buyer, customer, account in zip(buyers, ids, known, strict=True):
+        number = account_number(buyer.identity)
+        if customer and number and account is None:
+            new[number] = Account(customer_id=customer, external_id=number, nick=usable_nick(buyer.identity))
+    loading.insert(Account, list(new.values()), source_id=loading.source.pk)
+
+
+def _keep_contacts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None], loading: Loading) -> None:
+    told: dict[tuple[int, str, str], str] = {}
+    for buyer, customer in zip(buyers, ids, strict=True):
+        if customer is None:
+            continue
+        for kind, value in [*buyer.identity.contact_values().items(), *buyer.contacts.items()]:
+            if key := contact_key(kind, value):
+                told.setdefault((customer, kind, key), value)
+    customers = {customer for customer, _kind, _key in told}
+    rows = ContactValue.objects.filter(customer__in=customers).values_list("customer", "kind", "key")
+    known = set(rows) if told else set()
+    new = [
+        ContactValue(customer_id=place[0], kind=place[1], key=place[2], value=value)
+        for place, value in told.items()
+        if place not in known
+    ]
+    loading.insert(ContactValue, new)
