@@ -1,8 +1,8 @@
 """The locks of the house: between order intake and the blocklist, between claims, between inquiries.
 
-Order intake takes the first one shared, whoever changes what the gate answers (ban, lift, link, merge) takes it exclusively, each
-before it looks. So an order that looked before a ban is recorded before the ban commits, and every other order sees
-the ban. A lock on the customer's row would not help: a guest has none.
+Order intake takes the first one shared, whoever changes what the gate answers (ban, lift, link, merge) takes it
+exclusively, each before it looks. So an order that looked before a ban is recorded before the ban commits, and every
+other order sees the ban. A lock on the customer's row would not help: a guest has none.
 
 PostgreSQL: a transaction advisory lock, taken in a statement of its own, so that the next statement's snapshot is newer
 than the lock. SQLite: the outermost transaction is IMMEDIATE and holds the one write lock already.

@@ -110,7 +110,8 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
     @extend_schema(summary="What was said, newest first", responses={200: InquiryMessageSerializer(many=True)})
     @action(detail=True, methods=["get"], filterset_class=None)
     def messages(self, request: Request, pk: int) -> Response:
-        page = self.paginate_queryset(InquiryMessage.objects.filter(inquiry=self.get_object()))
+        said: Any = InquiryMessage.objects.filter(inquiry=self.get_object())
+        page: Any = self.paginate_queryset(said)
         return self.get_paginated_response(InquiryMessageSerializer(page, many=True).data)
 
     @extend_schema(

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('new', 'new'), ('open', 'open'), ('waiting', 'waiting for an agent'), ('closed', 'closed')], default='new', max_length=10, verbose_name='state')),
-                ('routed_reason', models.CharField(choices=[('exclusive', 'the exclusive agent is online'), ('unbound', 'no exclusive agent yet: the least busy agent online'), ('exclusive_suspended', 'the exclusive agent is suspended: the least busy agent online'), ('exclusive_offline', 'the exclusive agent is offline or has left: the least busy agent online'), ('nobody_online', 'no agent is online: it waits, and a lead sees it'), ('given', 'a lead or a manager gave or took it')], max_length=30, verbose_name='why this agent')),
+                ('routed_reason', models.CharField(choices=[('exclusive', 'the exclusive agent is online'), ('unbound', 'no exclusive agent yet: the least busy agent online'), ('exclusive_suspended', 'the exclusive agent is suspended: the least busy agent online'), ('exclusive_offline', 'the exclusive agent is offline: the least busy agent online'), ('nobody_online', 'no agent is online: it waits, and a lead sees it'), ('given', 'a lead or a manager gave or took it')], max_length=30, verbose_name='why this agent')),
                 ('opened_at', models.DateTimeField(verbose_name='opened')),
                 ('first_reply_at', models.DateTimeField(blank=True, null=True, verbose_name='first reply')),
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),

@@ -5,6 +5,9 @@ from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
+# Inquiries that run with an agent: a waiting one has none.
+RUNNING = Count("inquiries", filter=Q(inquiries__state__in=["new", "open"]))
+
 
 class AgentQuerySet(models.QuerySet["Agent"]):
     def here(self) -> AgentQuerySet:
@@ -17,11 +20,11 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 
     def with_running_inquiries(self) -> AgentQuerySet:
         """Adds `running_count`, by its index alone."""
-        return self.annotate(running_count=Count("inquiries", filter=Q(inquiries__state__in=["new", "open"])))
+        return self.annotate(running_count=RUNNING)
 
     def least_busy(self) -> Agent | None:
         """Who has the fewest running inquiries; of several, who came to the shop first."""
-        return self.with_running_inquiries().order_by("running_count", "pk").first()
+        return self.alias(load=RUNNING).order_by("load", "pk").first()
 
 
 class Agent(models.Model):

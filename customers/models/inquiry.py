@@ -59,7 +59,10 @@ class Inquiry(models.Model):
         EXCLUSIVE = "exclusive", _("the exclusive agent is online")
         UNBOUND = "unbound", _("no exclusive agent yet: the least busy agent online")
         EXCLUSIVE_SUSPENDED = "exclusive_suspended", _("the exclusive agent is suspended: the least busy agent online")
-        EXCLUSIVE_OFFLINE = "exclusive_offline", _("the exclusive agent is offline or has left: the least busy agent online")
+        EXCLUSIVE_OFFLINE = (
+            "exclusive_offline",
+            _("the exclusive agent is offline: the least busy agent online"),
+        )
         NOBODY_ONLINE = "nobody_online", _("no agent is online: it waits, and a lead sees it")
         GIVEN = "given", _("a lead or a manager gave or took it")
 

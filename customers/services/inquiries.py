@@ -59,10 +59,7 @@ def receive(buyer: Identity, *, source: Source, text: str, at: datetime) -> Rece
         if customer is None:
             return None
         known = _to_continue(customer, at=at)
-        if known:
-            inquiry = _continue(known, at=at)
-        else:
-            inquiry = _open(customer, source=source, at=at)
+        inquiry = _continue(known, at=at) if known else _open(customer, source=source, at=at)
         _say(inquiry, InquiryMessage.Author.BUYER, text, at=at)
         return Reception(inquiry=inquiry, created=known is None)
 
