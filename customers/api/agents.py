@@ -58,7 +58,6 @@ class Agents(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ag
         agent = self.get_object()
         body = StatusBody(data=request.data)
         body.is_valid(raise_exception=True)
-        chosen = Agent.Status(body.validated_data["status"])
-        set_status(agent, chosen, by=acting_user(request), at=timezone.now())
+        set_status(agent, body.validated_data["status"], by=acting_user(request), at=timezone.now())
         shown: Any = self.get_queryset().get(pk=agent.pk)
         return Response(AgentRowSerializer(shown).data)

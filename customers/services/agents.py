@@ -19,7 +19,7 @@ class MayNotSetStatus(PermissionDenied):
     """The staff user may not set this agent's status. The message says why."""
 
 
-def set_status(agent: Agent, status: Agent.Status, *, by: User, at: datetime) -> None:
+def set_status(agent: Agent, status: str, *, by: User, at: datetime) -> None:
     """Set the agent's status; who comes online gets the waiting inquiries of his own customers. Repeating is safe.
 
     Suspended he gets nothing new and keeps what runs; offline, what runs goes on to others at the customer's next
@@ -31,7 +31,7 @@ def set_status(agent: Agent, status: Agent.Status, *, by: User, at: datetime) ->
         locks.route_alone()
         this = Agent.objects.filter(pk=agent.pk)
         if this.exclude(status=status).update(status=status):
-            audit.record("agent.status_set", this, by=by, at=at, fields=["status"], reason=status.value)
+            audit.record("agent.status_set", this, by=by, at=at, fields=["status"], reason=status)
         if this.online().exists():
             _give_back_waiting(agent, by=by, at=at)
     agent.status = status
