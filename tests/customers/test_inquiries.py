@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 
 from customers.identity import Identity
 from customers.models import Account, Agent, Binding, Customer, Event, Inquiry, InquiryMessage
@@ -240,6 +241,15 @@ def test_agent_who_comes_online_gets_the_waiting_inquiries_of_his_customers(agen
         (answered.pk, "open", "exclusive"),
     }
     assert Inquiry.objects.waiting().count() == 2
+
+
+def test_database_refuses_a_second_running_inquiry(agent):
+    customer = CustomerFactory()
+    InquiryFactory(customer=customer, agent=agent, state="closed", closed_at=NOON)
+    InquiryFactory(customer=customer, agent=agent)
+
+    with pytest.raises(IntegrityError, match=r"inquiry_one_running|customers_inquiry.customer_id"):
+        InquiryFactory(customer=customer)
 
 
 @pytest.mark.django_db(transaction=True)
