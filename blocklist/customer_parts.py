@@ -51,6 +51,7 @@ def register() -> None:
         )
     )
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
+    parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 
 
 def banned_filter() -> BooleanFilter:
@@ -119,3 +120,7 @@ def ban_link(customer: Any, request: HttpRequest) -> SafeString:
 def _bans(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
     history = Ban.objects.filter(customer=customer).select_related("by", "lifted_by").order_by("-started_at", "-pk")
     return {"bans": [(ban, ban.is_standing(at)) for ban in history]}
+
+
+def _standing_ban(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    return {"ban": Ban.objects.standing(at).filter(customer=customer).select_related("by").first()}

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from blocklist.models import Ban
 from blocklist.services.bans import ban_purchases
 from customers import identity
+from customers.identity import Identity
 from customers.models import (
     Account,
     Agent,
@@ -24,6 +25,7 @@ from customers.models import (
     ContactValue,
     Customer,
     Group,
+    Inquiry,
     Order,
     OrderLine,
     Product,
@@ -32,6 +34,8 @@ from customers.models import (
     User,
 )
 from customers.models.customer import CustomerQuerySet
+from customers.services import inquiries
+from customers.services.agents import set_status
 from customers.services.api_keys import hash_key
 from customers.services.bindings import bind
 from customers.services.trade_figures import rebuild_trade_figures
@@ -45,7 +49,17 @@ from .roles import AGENT, LEAD, MANAGER
 # Only ever valid in a database that seed_demo filled, which listens on this machine alone.
 DEMO_API_KEY = "crm_demo-key-of-the-made-up-shop"
 DEMO_PASSWORD = "demo"  # noqa: S105
-DEMO_SCOPES = ["purchase-checks:write", "orders:write", "orders:read", "customers:read", "bans:read", "inbox:read"]
+DEMO_SCOPES = [
+    "purchase-checks:write",
+    "orders:write",
+    "orders:read",
+    "customers:read",
+    "bans:read",
+    "inbox:read",
+    "inquiries:write",
+    "inquiries:read",
+    "agents:read",
+]
 STAFF = [
     (AGENT, "ming", "小明 Ming"),
     (AGENT, "lan", "小兰 Lan"),
@@ -72,6 +86,12 @@ GOODS = [
 ]
 NEW_GOODS = [("真丝睡衣 Silk pyjamas", "359.00"), ("胡桃木托盘 Walnut tray", "139.00")]
 PRAISE = ["很好，下次还来。", "Nice quality, quick parcel.", "包装用心。", "As described.", ""]
+QUESTIONS = [
+    ("这件衬衫偏大吗？我 170cm。", "亲，170 拍 L 码就好。", False),
+    ("Does the scarf come in grey?", "Yes, grey and navy.", True),
+    ("什么时候发货？", "", False),
+    ("茶杯能用洗碗机吗？", "", False),
+]
 COMPLAINTS = ["差评！不给钱就追评。", "Bad. Refund me or I go on.", "和图片不一样。"]
 
 
@@ -96,6 +116,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_bindings(staff, at=at)
         _seed_bans(staff, at=at)
         _seed_broadcast(staff, at=at)
+        _seed_inquiries(staff, source, at=at)
 
 
 def _seed_staff(source: Source, *, at: datetime) -> dict[str, User]:
@@ -286,3 +307,32 @@ def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:
     for kind in (WorkKind.PLAN, WorkKind.SEND):
         while work(kind, clock=lambda: yesterday, stretch=timedelta(seconds=1)):
             pass
+
+
+def _seed_inquiries(staff: dict[str, User], source: Source, *, at: datetime) -> None:
+    """Some new, open and closed ones, one of a banned buyer, and one that waits because nobody was online."""
+    known = Customer.objects.bound().exclude(accounts__nick=BANNED_NICK).order_by("pk")
+    nicks = list(known.values_list("accounts__nick", flat=True)[: 2 * len(QUESTIONS)])
+    for number, nick in enumerate(nicks):
+        question, reply, is_closed = QUESTIONS[number % len(QUESTIONS)]
+        asked_at = at - timedelta(minutes=10 * (len(nicks) - number))
+        inquiry = _ask(nick, question, source, at=asked_at)
+        if reply and inquiry.agent:
+            inquiries.answer(inquiry, text=reply, by=inquiry.agent.user, at=asked_at + timedelta(minutes=1))
+        if is_closed and inquiry.agent:
+            inquiries.close(inquiry, by=inquiry.agent.user, at=asked_at + timedelta(minutes=5))
+    _ask(BANNED_NICK, "为什么我下不了单？", source, at=at - timedelta(minutes=4))
+    free = Customer.objects.unbound().order_by("-pk").values_list("accounts__nick", flat=True).first()
+    for status in (Agent.Status.OFFLINE, Agent.Status.ONLINE):
+        for agent in Agent.objects.select_related("user"):
+            set_status(agent, status, by=agent.user, at=at - timedelta(minutes=2))
+        if status == Agent.Status.OFFLINE and free:
+            _ask(free, "有人在吗？ Is anybody there?", source, at=at - timedelta(minutes=2))
+    set_status(staff["yue"].agent, Agent.Status.SUSPENDED, by=staff["yue"], at=at)
+
+
+def _ask(nick: str, question: str, source: Source, *, at: datetime) -> Inquiry:
+    reception = inquiries.receive(Identity(source_id=source.pk, nick=nick), source=source, text=question, at=at)
+    if reception is None:
+        raise ValueError("A made-up buyer has a nick.")
+    return reception.inquiry

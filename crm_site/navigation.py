@@ -39,7 +39,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ("customers.ImportRun", "upload_file"),
             ],
         ),
-        (_("Service"), [("customers.Agent", "support_agent")]),
+        (_("Service"), [("customers.Inquiry", "forum"), ("customers.Agent", "support_agent")]),
         (_("Blocklist"), [("blocklist.Ban", "block"), ("blocklist.Attempt", "gpp_bad")]),
         (_("Messages"), [("messaging.Broadcast", "campaign"), ("messaging.Delivery", "outgoing_mail")]),
         (_("Reports"), [("customers.Event", "history")]),

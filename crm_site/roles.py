@@ -18,6 +18,7 @@ _LOOK = (
     "customers.view_refund",
     "customers.view_review",
     "customers.view_agent",
+    "customers.view_inquiry",
     "blocklist.view_ban",
     "blocklist.view_attempt",
     "messaging.view_broadcast",
@@ -28,6 +29,8 @@ _SERVE = (
     "customers.change_order",
     "customers.change_product",
     "customers.bind_customer",
+    "customers.add_inquiry",
+    "customers.answer_own_inquiry",
     "messaging.add_broadcast",
     "messaging.change_broadcast",
     "messaging.send_broadcast",
@@ -38,6 +41,7 @@ _LEAD = (
     "customers.add_group",
     "customers.change_group",
     "customers.change_agent",
+    "customers.answer_any_inquiry",
     "customers.view_importrun",
     "customers.view_event",
     "messaging.send_broadcast_to_any",
@@ -54,6 +58,7 @@ _MANAGE = (
     "customers.view_apikey",
     "customers.add_apikey",
     "customers.change_apikey",
+    "customers.view_shop_figures",
     "blocklist.ban_any_customer",
 )
 

@@ -1,6 +1,7 @@
 """The one settings file. A difference between machines is an environment variable; .env.example explains each."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -144,6 +145,12 @@ TIME_ZONE = env.str("TIME_ZONE", default="Asia/Shanghai")
 CURRENCY = env.str("CURRENCY", default="CNY")
 PHONE_REGION = env.str("PHONE_REGION", default="CN")
 
+# Reception ----------------------------------------------------------------------------------------------------------
+# A message within this time after an inquiry was closed continues it; a later one opens a new inquiry.
+INQUIRY_CONTINUES_FOR = timedelta(hours=env.float("INQUIRY_CONTINUES_HOURS", default=24))
+# Whoever first answers the inquiry of a customer without an exclusive agent becomes that agent.
+BIND_ON_FIRST_ANSWER = env.bool("BIND_ON_FIRST_ANSWER", default=True)
+
 # Files --------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -223,6 +230,10 @@ API_SCOPES = [
     "bans:write",
     "inbox:read",
     "inbox:write",
+    "inquiries:read",
+    "inquiries:write",
+    "agents:read",
+    "agents:write",
 ]
 API_BODY_LIMIT = 1_000_000
 REST_FRAMEWORK = {
@@ -243,7 +254,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Shop CRM",
-    "DESCRIPTION": "Customers, orders, the purchase gate, the blocklist and the storefront inbox.",
+    "DESCRIPTION": "Customers, orders, inquiries, the purchase gate, the blocklist and the storefront inbox.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -255,6 +266,7 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": "customers.models.Order.Status",
         "ToldOrderStatus": "customers.api.orders.TOLD_STATUSES",
         "AgentStatus": "customers.models.Agent.Status",
+        "InquiryState": "customers.models.Inquiry.State",
         "ContactState": "customers.models.ContactValue.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -3,12 +3,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from crm_site.health import healthz, readyz
+from customers.admin.card import card_view
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/card/", admin.site.admin_view(card_view), name="card"),
     path("admin/", admin.site.urls),
     path("api/", include("crm_site.api")),
 ]

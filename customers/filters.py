@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters import CharFilter, ChoiceFilter, FilterSet, IsoDateTimeFilter, ModelChoiceFilter, NumberFilter
 
-from .models import Account, Agent, Customer, Group, Order, Source
+from .models import Account, Agent, Customer, Group, Inquiry, Order, Source
 from .parts import parts
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ class CustomerFilter(StrictFilterSet):
         decimal_places=2,
         label=gettext_lazy("trade amount to"),
     )
+    registered_from = MomentFilter(field_name="registered_at", lookup_expr="gte", label=gettext_lazy("known since"))
+    bound_from = MomentFilter(method="filter_bound_from", label=gettext_lazy("with the exclusive agent since"))
 
     class Meta:
         model = Customer
@@ -136,6 +138,22 @@ class CustomerFilter(StrictFilterSet):
 
     def filter_nick(self, customers: CustomerQuerySet, name: str, value: str) -> CustomerQuerySet:
         return customers.filter(pk__in=Account.objects.filter(nick__startswith=value).values("customer"))
+
+    def filter_bound_from(self, customers: CustomerQuerySet, name: str, value: datetime) -> CustomerQuerySet:
+        return customers.bound_since(value)
+
+
+class InquiryFilter(StrictFilterSet):
+    state = ChoiceFilter(choices=Inquiry.State.choices, label=gettext_lazy("state"))
+    agent = ModelChoiceFilter(
+        queryset=Agent.objects.all(), null_label=gettext_lazy("nobody"), label=gettext_lazy("agent")
+    )
+    source = ModelChoiceFilter(queryset=Source.objects.all(), to_field_name="code", label=gettext_lazy("source"))
+    customer = NumberFilter(field_name="customer_id", max_digits=18, decimal_places=0, label=gettext_lazy("customer"))
+
+    class Meta:
+        model = Inquiry
+        fields: list[str] = []
 
 
 class OrderFilter(StrictFilterSet):

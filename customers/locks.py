@@ -1,8 +1,8 @@
-"""The lock between order intake and the blocklist.
+"""The locks of the house: between order intake and the blocklist, between claims, between inquiries.
 
-Order intake takes it shared, whoever changes what the gate answers (ban, lift, link, merge) takes it exclusively, each
-before it looks. So an order that looked before a ban is recorded before the ban commits, and every other order sees
-the ban. A lock on the customer's row would not help: a guest has none.
+Order intake takes the first one shared, whoever changes what the gate answers (ban, lift, link, merge) takes it
+exclusively, each before it looks. So an order that looked before a ban is recorded before the ban commits, and every
+other order sees the ban. A lock on the customer's row would not help: a guest has none.
 
 PostgreSQL: a transaction advisory lock, taken in a statement of its own, so that the next statement's snapshot is newer
 than the lock. SQLite: the outermost transaction is IMMEDIATE and holds the one write lock already.
@@ -14,6 +14,7 @@ from django.db import connection
 
 INTAKE = 730_001
 CLAIM = 730_002
+ROUTE = 730_003
 
 
 def _lock(function: str, number: int) -> None:
@@ -37,3 +38,11 @@ def close_intake() -> None:
 def claim_alone() -> None:
     """Let claims of deliveries run one after another, so that each sees what the one before it has claimed."""
     _lock("pg_advisory_xact_lock", CLAIM)
+
+
+def route_alone() -> None:
+    """Let whatever changes an inquiry happen one after another.
+
+    So each routing sees the inquiry that the one before it opened, and how busy it has made an agent.
+    """
+    _lock("pg_advisory_xact_lock", ROUTE)

@@ -63,7 +63,7 @@ class BulkAction:
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the customer page: a template and what it is filled with."""
+    """A box of the customer page, or of the card beside a chat window: a template and what it is filled with."""
 
     name: str
     template: str
@@ -86,6 +86,7 @@ class Parts:
     list_columns: list[ListColumn] = field(default_factory=list)
     bulk_actions: list[BulkAction] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
+    card_boxes: list[Box] = field(default_factory=list)
     product_actions: list[ProductAction] = field(default_factory=list)
 
 

@@ -15,6 +15,7 @@ from customers.models import (
     ContactValue,
     Customer,
     Group,
+    Inquiry,
     Order,
     OrderLine,
     Product,
@@ -180,3 +181,18 @@ class BroadcastFactory(factory.django.DjangoModelFactory):
     body = "Hello {nick}"
     created_at = NOON
     by = factory.SubFactory(UserFactory, role="manager")
+
+
+class InquiryFactory(factory.django.DjangoModelFactory):
+    """An inquiry as it stands: with an agent it is new, without one it waits."""
+
+    class Meta:
+        model = Inquiry
+
+    customer = factory.SubFactory(CustomerFactory)
+    source = factory.SubFactory(SourceFactory)
+    agent = None
+    state = factory.LazyAttribute(lambda row: "new" if row.agent else "waiting")
+    routed_reason = factory.LazyAttribute(lambda row: "unbound" if row.agent else "nobody_online")
+    opened_at = NOON
+    last_message_at = factory.SelfAttribute("opened_at")

@@ -13,14 +13,13 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from blocklist.models import Ban, bannable_by
 from blocklist.services import bans
 from customers.admin.customer_page import figures
 from customers.admin.customer_rows import customer_name, with_columns
-from customers.admin.staff import signed_in
+from customers.admin.staff import came_from, signed_in
 from customers.models import Customer
 
 from .forms import BanForm, LiftForm
@@ -116,10 +115,7 @@ def _page(
 
 
 def _next(request: HttpRequest) -> str:
-    """Where he came from, or the customer list; never another site."""
-    asked = request.POST.get("next") or request.GET.get("next") or ""
-    here = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
-    return asked if here else reverse("admin:customers_customer_changelist")
+    return came_from(request, default=reverse("admin:customers_customer_changelist"))
 
 
 def _back(request: HttpRequest) -> HttpResponse:

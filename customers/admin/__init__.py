@@ -1,3 +1,14 @@
-from . import agents, customers, events, groups, import_runs, orders, products, reviews, users
+from . import agents, customers, events, groups, import_runs, inquiries, orders, products, reviews, users
 
-__all__ = ["agents", "customers", "events", "groups", "import_runs", "orders", "products", "reviews", "users"]
+__all__ = [
+    "agents",
+    "customers",
+    "events",
+    "groups",
+    "import_runs",
+    "inquiries",
+    "orders",
+    "products",
+    "reviews",
+    "users",
+]

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from customers.models import Agent, Customer
 from customers.services import bindings
 
-from .staff import signed_in
+from .staff import came_from, signed_in
 
 
 class AgentForm(forms.Form):
@@ -47,19 +47,20 @@ def _give(request: HttpRequest, pk: int, *, service: Callable[..., int], done: s
     if not request.user.has_perm("customers.view_customer"):
         raise PermissionDenied
     customer = get_object_or_404(Customer, pk=pk)
+    back = redirect(came_from(request, default=customer.get_absolute_url()))
     form = AgentForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Choose the agent who shall serve this customer."))
-        return redirect(customer)
+        return back
     agent, reason = form.cleaned_data["agent"], form.cleaned_data["reason"]
     one = Customer.objects.filter(pk=customer.pk)
     try:
         count = service(one, agent=agent, by=signed_in(request), at=timezone.now(), reason=reason)
     except bindings.MayNotBind as refusal:
         messages.error(request, str(refusal))
-        return redirect(customer)
+        return back
     if count:
         messages.success(request, done % {"agent": agent})
     else:
         messages.warning(request, _("Nothing was changed: this customer is not yours to give, or was bound meanwhile."))
-    return redirect(customer)
+    return back

@@ -34,9 +34,9 @@ def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> 
         "accounts": _accounts(row),
         "contact_values": _contact_values(row, masked=not request.user.has_perm("customers.view_contact")),
         "bindings": _bindings(row),
-        "orders": _orders(row),
+        "orders": last_orders(row, SHOWN_ORDERS),
         "boxes": _boxes(row, request, at),
-        **_giving(row, request),
+        **giving(row, request),
     }
 
 
@@ -68,9 +68,9 @@ def _bindings(customer: Customer) -> QuerySet[Binding]:
     return Binding.objects.filter(customer=customer).select_related("agent", "by").order_by("-started_at", "-pk")
 
 
-def _orders(customer: Customer) -> list[tuple[Order, str, SafeString]]:
+def last_orders(customer: Customer, count: int) -> list[tuple[Order, str, SafeString]]:
     """The last orders, each with its amount and its flag as they are shown."""
-    orders = Order.objects.filter(customer=customer).order_by("-ordered_at", "-pk")[:SHOWN_ORDERS]
+    orders = Order.objects.filter(customer=customer).order_by("-ordered_at", "-pk")[:count]
     return [(order, money(order.amount), flag_dot(order)) for order in orders]
 
 
@@ -80,7 +80,7 @@ def _boxes(customer: Customer, request: HttpRequest, at: datetime) -> list[SafeS
     return [render_to_string(box.template, box.context(customer, request, at), request) for box in nearest_first]
 
 
-def _giving(customer: Customer, request: HttpRequest) -> dict[str, Any]:
+def giving(customer: Customer, request: HttpRequest) -> dict[str, Any]:
     """The forms to bind or hand over; whether he may is the service's to say, so only hopeless ones are left out."""
     may_give_any = request.user.has_perm("customers.bind_any_customer")
     own = Agent.objects.filter(user=signed_in(request), is_active=True).first()

@@ -22,6 +22,7 @@ from customers.services.bindings import bind
 from customers.services.people import find_customer, keep_customer
 
 from .access import Access, acting_user, asked_source, asking_key, visible_customers
+from .agents import AgentSerializer
 from .bodies import BuyerBody, StrictSerializer
 from .problems import Conflict
 
@@ -32,12 +33,6 @@ class AccountSerializer(serializers.ModelSerializer[Account]):
     class Meta:
         model = Account
         fields = ["source", "external_id", "nick"]
-
-
-class AgentSerializer(serializers.ModelSerializer[Agent]):
-    class Meta:
-        model = Agent
-        fields = ["id", "display_name", "status"]
 
 
 class ContactValueSerializer(serializers.ModelSerializer[ContactValue]):

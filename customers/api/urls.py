@@ -1,13 +1,17 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from .agents import Agents
 from .customers import Customers
+from .inquiries import Inquiries
 from .orders import Orders
 from .purchase_checks import PurchaseChecks
 
 router = SimpleRouter(use_regex_path=False)
 router.register("customers", Customers, basename="customer")
 router.register("orders", Orders, basename="order")
+router.register("inquiries", Inquiries, basename="inquiry")
+router.register("agents", Agents, basename="agent")
 router.register("purchase-checks", PurchaseChecks, basename="purchase-check")
 
 urlpatterns = [path("", include(router.urls))]

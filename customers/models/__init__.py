@@ -6,6 +6,7 @@ from .binding import Binding
 from .contact import ContactValue
 from .customer import Customer, Group
 from .import_run import ImportRun
+from .inquiry import Inquiry, InquiryMessage
 from .order import Order, OrderLine, Refund
 from .product import Product
 from .review import Review
@@ -24,6 +25,8 @@ __all__ = [
     "FormerNick",
     "Group",
     "ImportRun",
+    "Inquiry",
+    "InquiryMessage",
     "Order",
     "OrderLine",
     "Product",

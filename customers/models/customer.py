@@ -15,6 +15,8 @@ from .contact import ContactValue
 from .import_run import Imported
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .source import Source
     from .user import User
 
@@ -43,6 +45,13 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         """Whose exclusive agent is this staff user."""
         return self.filter(agent__user=user)
 
+    def bound_since(self, moment: datetime) -> CustomerQuerySet:
+        """Whose binding to the agent they have began then or later."""
+        from .binding import Binding  # noqa: PLC0415  (a binding knows its customer; this question goes the other way)
+
+        running = Binding.objects.filter(ended_at__isnull=True, started_at__gte=moment)
+        return self.filter(pk__in=running.values("customer"))
+
     def with_account(self) -> CustomerQuerySet:
         return self.filter(Exists(Account.objects.filter(customer=OuterRef("pk"))))
 
@@ -53,6 +62,10 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         accounts = Account.objects.filter(source=source, customer=OuterRef("pk"))
         orders = Order.objects.filter(source=source, customer=OuterRef("pk"))
         return self.filter(Exists(accounts) | Exists(orders))
+
+    def called(self, nick: str) -> CustomerQuerySet:
+        """Who has exactly this nick now."""
+        return self.filter(pk__in=Account.objects.filter(nick=nick).values("customer"))
 
     def matching(self, asked: identity.Identity) -> CustomerQuerySet:
         """Customers whom any of the given identifiers names: current nick, external id, phone, e-mail or address.
@@ -154,6 +167,7 @@ class Customer(Imported):
             ("view_contact", _("May see contact data unmasked")),
             ("bind_customer", _("May bind a customer without an agent to himself")),
             ("bind_any_customer", _("May bind and hand over any customer")),
+            ("view_shop_figures", _("May see the figures of the whole shop")),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
@@ -36,6 +37,21 @@ def bind(customers: CustomerQuerySet, *, agent: Agent, by: User, at: datetime, r
         raise MayNotBind(_("This agent takes no customers."))
     with transaction.atomic():
         return _open_bindings(customers.unbound(), agent=agent, by=by, at=at, reason=reason)
+
+
+def bind_by_answer(customers: CustomerQuerySet, *, by: User, at: datetime) -> int:
+    """Tie those of the customers who have no exclusive agent to `by`, who answers their inquiry; return how many.
+
+    To answer first is the right to bind (setting BIND_ON_FIRST_ANSWER), so no permission is asked for. Nobody is bound
+    to whoever is no agent or takes no customers. Repeating is safe.
+    """
+    agent = Agent.objects.filter(user=by, is_active=True).first()
+    if agent is None or not settings.BIND_ON_FIRST_ANSWER:
+        return 0
+    with transaction.atomic():
+        return _open_bindings(
+            customers.unbound(), agent=agent, by=by, at=at, reason=_("first answer to the customer's inquiry")
+        )
 
 
 def hand_over(customers: CustomerQuerySet, *, agent: Agent, by: User, at: datetime, reason: str = "") -> int:

@@ -13,6 +13,7 @@ from tests.factories import (
     BanFactory,
     BroadcastFactory,
     CustomerFactory,
+    InquiryFactory,
     OrderFactory,
     ProductFactory,
     SourceFactory,
@@ -24,12 +25,17 @@ HOME = reverse("admin:index")
 
 @pytest.fixture
 def shop(agent, other_agent):
-    """Three customers, two of them the agent's and one of these banned; one order and one refusal of today."""
+    """Three customers, two of them the agent's and one of these banned; one order and one refusal of today.
+
+    The agent has a new and an open inquiry and a closed one, one waits; he made one of the two broadcasts.
+    """
     now = timezone.now()
     banned = CustomerFactory(agent=agent, nick="willow")
     ban = BanFactory(customer=banned)
-    CustomerFactory(agent=agent, nick="maple")
-    CustomerFactory(agent=other_agent, nick="oak")
+    maple = CustomerFactory(agent=agent, nick="maple", registered_at=now)
+    maple.bindings.update(started_at=now)
+    CustomerFactory(agent=other_agent, nick="oak").bindings.update(started_at=now)
+    BanFactory(customer=CustomerFactory(agent=other_agent, nick="elm"), started_at=now, until=now + timedelta(days=1))
     OrderFactory(ordered_at=now)
     OrderFactory(ordered_at=now - timedelta(days=2))
     for at, outcome in ((now, "refuse"), (now, "despite"), (now - timedelta(days=2), "refuse")):
@@ -41,39 +47,80 @@ def shop(agent, other_agent):
             source=SourceFactory(),
             customer=banned,
             ban=ban,
+            amount="0.10",
         )
+    InquiryFactory(customer=banned, agent=agent)
+    InquiryFactory(customer=maple, agent=agent, state="open")
+    InquiryFactory(customer=maple, agent=agent, state="closed", closed_at=now)
+    InquiryFactory(agent=other_agent, state="closed", closed_at=now)
+    InquiryFactory()
+    BroadcastFactory(by=agent.user, state="finished")
+    BroadcastFactory(state="sending")
 
 
 def cards(answer):
     return {str(card.label): card.count for card in answer.context["cards"]}
 
 
-def test_agent_sees_his_own_customers(sign_in, agent, shop):
-    assert cards(sign_in(agent.user).get(HOME)) == {
-        "my customers": 2,
-        "of them banned now": 1,
-        "orders today": 1,
-        "refused attempts today": 1,
-    }
+OWN = {
+    "my new inquiries": 1,
+    "my open inquiries": 1,
+    "my customers": 2,
+    "of them banned now": 1,
+    "my new customers today": 1,
+    "my broadcasts": 1,
+}
+RECEPTION = {"waiting inquiries": 1, "agents online": 2}
+REFUSED = {"refused attempts today": 1}
+SHOP = {
+    "orders today": 1,
+    "customers": 6,
+    "new customers today": 1,
+    "banned now": 2,
+    "bans today": 1,
+    **REFUSED,
+    "broadcasts under way": 1,
+}
 
 
-def test_manager_sees_the_whole_shop(sign_in, manager, shop):
-    assert cards(sign_in(manager).get(HOME)) == {
-        "customers": 3,
-        "of them banned now": 1,
-        "orders today": 1,
-        "refused attempts today": 1,
-    }
+def test_each_role_sees_its_numbers(sign_in, agent, lead, manager, shop):
+    seen = [list(cards(sign_in(user).get(HOME)).items()) for user in (agent.user, lead, manager)]
+
+    assert seen == [list(OWN.items()), list({**RECEPTION, **REFUSED}.items()), list({**RECEPTION, **SHOP}.items())]
 
 
-@pytest.mark.parametrize("role", ["agent", "manager"])
-def test_each_card_opens_the_rows_it_counts(sign_in, agent, manager, shop, role):
-    client = sign_in(agent.user if role == "agent" else manager)
+def test_refused_attempts_tell_what_they_are_worth(sign_in, manager, shop):
+    notes = {str(card.label): card.note for card in sign_in(manager).get(HOME).context["cards"]}
+
+    assert notes["refused attempts today"] == "worth 0.10"
+    Attempt.objects.update(amount=None)
+    assert {card.note for card in sign_in(manager).get(HOME).context["cards"]} == {""}
+
+
+@pytest.mark.parametrize("role", ["agent", "lead", "manager"])
+def test_each_card_opens_the_rows_it_counts(sign_in, agent, lead, manager, shop, role):
+    client = sign_in({"agent": agent.user, "lead": lead, "manager": manager}[role])
     shown = client.get(HOME).context["cards"]
 
     opened = {str(card.label): len(client.get(card.url).context["cl"].result_list) for card in shown}
 
     assert opened == {str(card.label): card.count for card in shown}
+
+
+def test_lead_sees_the_agents_by_status_with_what_runs_with_them(sign_in, agent, other_agent, lead, shop):
+    other_agent.status = "suspended"
+    other_agent.save(update_fields=["status"])
+    AgentFactory(is_active=False)
+    client = sign_in(lead)
+
+    lines = client.get(HOME).context["agents"]
+
+    assert [(line.name, line.status, line.running) for line in lines] == [
+        ("Ming", "online", 2),
+        ("Lan", "suspended", 0),
+    ]
+    assert [len(client.get(line.url).context["cl"].result_list) for line in lines] == [2, 0]
+    assert sign_in(agent.user).get(HOME).context["agents"] == []
 
 
 def test_staff_user_without_rights_sees_no_numbers(sign_in, shop):
@@ -117,6 +164,10 @@ def test_empty_shop_says_what_to_do(sign_in, manager, agent):
     assert ["No customer is bound to you yet" in page for page in pages] == [False, True]
 
 
+def test_lead_of_a_shop_without_agents_is_told_what_to_do(sign_in, lead):
+    assert "Inquiries wait until there is an agent." in sign_in(lead).get(HOME).text
+
+
 def test_home_needs_few_queries_however_much_there_is(sign_in, manager, agent, shop, count_queries):
     client = sign_in(manager)
 
@@ -132,4 +183,4 @@ def test_home_needs_few_queries_however_much_there_is(sign_in, manager, agent, s
     add()
     add()
 
-    assert (one, count_queries(lambda: client.get(HOME))) == (10, 10)
+    assert (one, count_queries(lambda: client.get(HOME))) == (14, 14)

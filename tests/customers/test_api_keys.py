@@ -103,6 +103,15 @@ OPERATIONS = [
     ("post", "purchase-checks/", "purchase-checks:write"),
     ("get", "inbox/", "inbox:read"),
     ("post", "inbox/1/read/", "inbox:write"),
+    ("get", "inquiries/", "inquiries:read"),
+    ("get", "inquiries/1/", "inquiries:read"),
+    ("post", "inquiries/", "inquiries:write"),
+    ("get", "inquiries/1/messages/", "inquiries:read"),
+    ("post", "inquiries/1/messages/", "inquiries:write"),
+    ("post", "inquiries/1/close/", "inquiries:write"),
+    ("get", "agents/", "agents:read"),
+    ("get", "agents/1/", "agents:read"),
+    ("post", "agents/1/status/", "agents:write"),
 ]
 
 

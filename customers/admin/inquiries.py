@@ -1,0 +1,231 @@
+"""Inquiries in the panel: the list, and the page of one with its conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from customers.models import Agent, Customer, Inquiry, InquiryMessage
+from customers.services import inquiries
+
+from .base import PanelChangeList, ReadOnlyAdmin
+from .binding_forms import AgentForm
+from .cells import NOTHING, badge, moment, staff_name
+from .customer_rows import customer_name, with_names
+from .staff import signed_in
+
+KINDS = {
+    Inquiry.State.NEW: "warning",
+    Inquiry.State.OPEN: "info",
+    Inquiry.State.WAITING: "danger",
+    Inquiry.State.CLOSED: "plain",
+}
+RUNNING = ",".join((Inquiry.State.NEW, Inquiry.State.OPEN))
+
+
+class AnswerForm(forms.Form):
+    text = forms.CharField(
+        label=gettext_lazy("Answer"),
+        max_length=inquiries.LONGEST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": gettext_lazy("Write an answer")}),
+    )
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message as the page shows it."""
+
+    author: str
+    who: str
+    text: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A quick choice above the list."""
+
+    label: str
+    query: str
+    is_on: bool
+
+
+class InquiryChangeList(PanelChangeList):
+    """The list with its quick choices: mine, waiting, all."""
+
+    chips: list[Chip]
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        agent = Agent.objects.filter(user=signed_in(request)).first()
+        mine = {"agent__id__exact": str(agent.pk), "state__in": RUNNING} if agent else None
+        choices = [
+            (_("All inquiries"), {}),
+            *([(_("My running inquiries"), mine)] if mine else []),
+            (_("Waiting for an agent"), {"state__exact": Inquiry.State.WAITING.value}),
+        ]
+        shown = {name: values[-1] for name, values in self.get_filters_params().items()}
+        self.chips = [Chip(label, f"?{urlencode(query)}", is_on=shown == query) for label, query in choices]
+
+
+@admin.register(Inquiry)
+class InquiryAdmin(ReadOnlyAdmin):
+    """Whoever sees a list sees only what the service lets him see; a lead and a manager see all."""
+
+    list_display = ("person", "state_badge", "agent_shown", "reason_shown", "opened", "last_message", "source")
+    list_filter = ("state", "agent", "source")
+    list_select_related = ("agent", "source")
+    ordering = ("-last_message_at", "-pk")
+    empty_list_text = gettext_lazy(
+        "No inquiries yet. They come in by the API (POST /api/v1/inquiries/) when a buyer writes to the shop."
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[InquiryChangeList]:
+        return InquiryChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Inquiry]:
+        customers = with_names(Customer.objects.all(), request, timezone.now())
+        seen = Inquiry.objects.visible_to(signed_in(request))
+        return seen.prefetch_related(Prefetch("customer", customers))
+
+    def get_urls(self) -> list[URLPattern]:
+        doors: list[tuple[str, Callable[..., HttpResponse]]] = [
+            ("answer", answer_view),
+            ("close", close_view),
+            ("give", give_view),
+        ]
+        own = [
+            path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"customers_inquiry_{name}")
+            for name, view in doors
+        ]
+        return own + super().get_urls()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        inquiry = self.get_object(request, object_id)
+        if inquiry is None:
+            raise Http404
+        return inquiry_page(request, inquiry, AnswerForm(), at=timezone.now())
+
+    @admin.display(description=gettext_lazy("customer"))
+    def person(self, inquiry: Inquiry) -> SafeString:
+        """The name leads to the inquiry, as the first column does everywhere."""
+        return customer_name(inquiry.customer)
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_badge(self, inquiry: Inquiry) -> SafeString:
+        return badge(inquiry.get_state_display(), kind=KINDS[Inquiry.State(inquiry.state)])
+
+    @admin.display(description=gettext_lazy("agent"), ordering="agent__display_name")
+    def agent_shown(self, inquiry: Inquiry) -> str:
+        return str(inquiry.agent or NOTHING)
+
+    @admin.display(description=gettext_lazy("why this agent"))
+    def reason_shown(self, inquiry: Inquiry) -> str:
+        return inquiry.get_routed_reason_display()
+
+    @admin.display(description=gettext_lazy("opened"), ordering="opened_at")
+    def opened(self, inquiry: Inquiry) -> str:
+        return moment(inquiry.opened_at)
+
+    @admin.display(description=gettext_lazy("last message"), ordering="last_message_at")
+    def last_message(self, inquiry: Inquiry) -> str:
+        return moment(inquiry.last_message_at)
+
+
+def inquiry_page(request: HttpRequest, inquiry: Inquiry, form: AnswerForm, *, at: datetime) -> TemplateResponse:
+    """The conversation with what can be done; a fixed number of queries."""
+    user = signed_in(request)
+    customer = with_names(Customer.objects.select_related("agent"), request, at).get(pk=inquiry.customer_id)
+    may_answer = Inquiry.objects.answerable_by(user).filter(pk=inquiry.pk).exists()
+    may_give = user.has_perm("customers.answer_any_inquiry") and not inquiry.is_closed()
+    shown = {
+        **admin.site.each_context(request),
+        "title": _("Inquiry"),
+        "inquiry": inquiry,
+        "state": badge(inquiry.get_state_display(), kind=KINDS[Inquiry.State(inquiry.state)]),
+        "customer": customer,
+        "customer_name": customer_name(customer),
+        "card_url": f"{reverse('card')}?{urlencode({'customer': customer.pk})}",
+        "said": _said(inquiry),
+        "form": form if may_answer and not inquiry.is_closed() else None,
+        "why_not": "" if may_answer else inquiries.why_may_not_answer(inquiry),
+        "agent_form": AgentForm() if may_give else None,
+    }
+    return TemplateResponse(request, "admin/customers/inquiry/page.html", shown)
+
+
+def _said(inquiry: Inquiry) -> list[Said]:
+    rows = InquiryMessage.objects.filter(inquiry=inquiry).select_related("user").order_by("pk")
+    return [
+        Said(
+            author=row.author,
+            who=staff_name(row.user) if row.user else row.get_author_display(),
+            text=row.text,
+            at=moment(row.at),
+        )
+        for row in rows
+    ]
+
+
+def _inquiry(request: HttpRequest, pk: int) -> Inquiry:
+    user = signed_in(request)
+    if not user.has_perm("customers.view_inquiry"):
+        raise PermissionDenied
+    return get_object_or_404(Inquiry.objects.visible_to(user).select_related("agent"), pk=pk)
+
+
+@require_POST
+def answer_view(request: HttpRequest, pk: int) -> HttpResponse:
+    inquiry, form, at = _inquiry(request, pk), AnswerForm(request.POST), timezone.now()
+    if not form.is_valid():
+        return inquiry_page(request, inquiry, form, at=at)
+    try:
+        inquiries.answer(inquiry, text=form.cleaned_data["text"], by=signed_in(request), at=at)
+    except inquiries.InquiryClosed as error:
+        messages.error(request, str(error))
+    return redirect(inquiry)
+
+
+@require_POST
+def close_view(request: HttpRequest, pk: int) -> HttpResponse:
+    inquiry = _inquiry(request, pk)
+    inquiries.close(inquiry, by=signed_in(request), at=timezone.now())
+    messages.success(request, _("This inquiry is closed."))
+    return redirect("admin:customers_inquiry_changelist")
+
+
+@require_POST
+def give_view(request: HttpRequest, pk: int) -> HttpResponse:
+    inquiry, form = _inquiry(request, pk), AgentForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose the agent who shall answer."))
+        return redirect(inquiry)
+    agent = form.cleaned_data["agent"]
+    try:
+        inquiries.give(inquiry, agent=agent, by=signed_in(request), at=timezone.now())
+    except inquiries.InquiryClosed as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("%(agent)s has this inquiry now.") % {"agent": agent})
+    return redirect(inquiry)

@@ -1,0 +1,228 @@
+"""Reception (接待): which agent an inquiry reaches, and what is said in it. Every door comes through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from customers import locks
+from customers.identity import Identity
+from customers.models import Agent, Customer, Inquiry, InquiryMessage, Source, User
+
+from . import audit
+from .bindings import bind_by_answer
+from .people import keep_customer
+
+LONGEST_TEXT = 4000
+Reason, State = Inquiry.Reason, Inquiry.State
+
+
+class MayNotAnswer(PermissionDenied):
+    """The staff user may not answer, close or give away this inquiry. The message says why."""
+
+
+class InquiryClosed(Exception):
+    """Nothing can be said in an inquiry that is closed."""
+
+
+@dataclass(frozen=True)
+class Reception:
+    """The inquiry that a buyer's message opened (`created`) or continued."""
+
+    inquiry: Inquiry
+    created: bool
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Where an inquiry goes, and why; nobody has it while it waits."""
+
+    agent: Agent | None
+    reason: Inquiry.Reason
+
+
+def receive(buyer: Identity, *, source: Source, text: str, at: datetime) -> Reception | None:
+    """Take a buyer's message in and see to it that somebody has it; None where nothing names a person.
+
+    A banned buyer is served like any other. The message continues the inquiry that runs or was closed a short while
+    ago (INQUIRY_CONTINUES_FOR), else it opens one. Exactly one agent owns it, or it waits where a lead sees it.
+    """
+    _check(text)
+    with transaction.atomic():
+        locks.route_alone()
+        customer = keep_customer(buyer, at=at)
+        if customer is None:
+            return None
+        known = _to_continue(customer, at=at)
+        inquiry = _continue(known, at=at) if known else _open(customer, source=source, at=at)
+        _say(inquiry, InquiryMessage.Author.BUYER, text, at=at)
+        return Reception(inquiry=inquiry, created=known is None)
+
+
+def receive_further(inquiry: Inquiry, *, text: str, at: datetime) -> InquiryMessage:
+    """Take a buyer's further message in; raises InquiryClosed where it does not continue this inquiry any more."""
+    _check(text)
+    with transaction.atomic():
+        locks.route_alone()
+        known = _to_continue(inquiry.customer, at=at)
+        if known is None or known.pk != inquiry.pk:
+            raise InquiryClosed(_("This inquiry is closed. A new message opens a new one."))
+        return _say(_continue(known, at=at), InquiryMessage.Author.BUYER, text, at=at)
+
+
+def answer(inquiry: Inquiry, *, text: str, by: User, at: datetime) -> InquiryMessage:
+    """Answer the buyer. The first answer binds an unbound customer to the agent who gives it.
+
+    A waiting inquiry that an agent with the right answers becomes his. Raises MayNotAnswer, InquiryClosed.
+    """
+    _check(text)
+    with transaction.atomic():
+        locks.route_alone()
+        inquiry = _running(inquiry, by=by)
+        if inquiry.agent is None:
+            _route(inquiry, Routing(Agent.objects.filter(user=by, is_active=True).first(), Reason.GIVEN), by=by, at=at)
+        inquiry.first_reply_at = inquiry.first_reply_at or at
+        inquiry.state = State.WAITING if inquiry.agent is None else State.OPEN
+        inquiry.save(update_fields=["first_reply_at", "state"])
+        bind_by_answer(Customer.objects.filter(pk=inquiry.customer_id), by=by, at=at)
+        return _say(inquiry, InquiryMessage.Author.AGENT, text, by=by, at=at)
+
+
+def close(inquiry: Inquiry, *, by: User, at: datetime) -> None:
+    """Close the inquiry; one that is closed stays as it is, so repeating is safe. Raises MayNotAnswer."""
+    with transaction.atomic():
+        locks.route_alone()
+        _require_right(inquiry, by=by)
+        this = Inquiry.objects.filter(pk=inquiry.pk)
+        if this.running().update(state=State.CLOSED, closed_at=at):
+            audit.record("inquiry.closed", this, by=by, at=at, fields=["state"])
+    inquiry.refresh_from_db()
+
+
+def give(inquiry: Inquiry, *, agent: Agent, by: User, at: datetime) -> None:
+    """Give the inquiry to that agent, whatever his status. Repeating is safe.
+
+    Raises MayNotAnswer unless `by` may give away any, InquiryClosed where nothing runs.
+    """
+    if not by.has_perm("customers.answer_any_inquiry"):
+        raise MayNotAnswer(_("Only a lead or a manager gives an inquiry to another agent."))
+    if not agent.is_active:
+        raise MayNotAnswer(_("This agent takes no customers."))
+    with transaction.atomic():
+        locks.route_alone()
+        current = _running(inquiry, by=by)
+        if current.agent != agent:
+            _route(current, Routing(agent, Reason.GIVEN), by=by, at=at)
+
+
+def why_may_not_answer(inquiry: Inquiry) -> str:
+    """The sentence for somebody without the right to answer this inquiry; it tells who has it."""
+    if inquiry.agent is None:
+        return _("This inquiry waits for an agent; a lead or a manager answers it or gives it to one.")
+    return _("Only %(agent)s, a lead or a manager may answer and close this inquiry.") % {"agent": inquiry.agent}
+
+
+def _check(text: str) -> None:
+    if not text.strip():
+        raise ValidationError({"text": _("Write something.")})
+    if len(text) > LONGEST_TEXT:
+        raise ValidationError({"text": _("A message holds %(most)d characters at most.") % {"most": LONGEST_TEXT}})
+
+
+def _require_right(inquiry: Inquiry, *, by: User) -> None:
+    if not Inquiry.objects.answerable_by(by).filter(pk=inquiry.pk).exists():
+        current = Inquiry.objects.select_related("agent").get(pk=inquiry.pk)
+        raise MayNotAnswer(why_may_not_answer(current))
+
+
+def _running(inquiry: Inquiry, *, by: User) -> Inquiry:
+    """The inquiry as it is now, under the lock."""
+    _require_right(inquiry, by=by)
+    current = Inquiry.objects.select_related("agent").get(pk=inquiry.pk)
+    if current.is_closed():
+        raise InquiryClosed(_("This inquiry is closed."))
+    return current
+
+
+def _to_continue(customer: Customer, *, at: datetime) -> Inquiry | None:
+    """The inquiry that the customer's next message belongs to: the running one, else the last, closed lately."""
+    of_customer = Inquiry.objects.filter(customer=customer).select_related("agent", "customer__agent")
+    since = at - settings.INQUIRY_CONTINUES_FOR
+    return of_customer.running().first() or of_customer.closed_since(since).order_by("-closed_at", "-pk").first()
+
+
+def _continue(inquiry: Inquiry, *, at: datetime) -> Inquiry:
+    """It stays with its agent while he is online or suspended; an offline agent's goes the way of a new one."""
+    stays = inquiry.agent_id is not None and Agent.objects.here().filter(pk=inquiry.agent_id).exists()
+    if not stays:
+        _route(inquiry, _routing(inquiry.customer), by=None, at=at)
+    elif inquiry.is_closed():
+        inquiry.state, inquiry.closed_at = _state(inquiry), None
+        inquiry.save(update_fields=["state", "closed_at"])
+    return inquiry
+
+
+def _open(customer: Customer, *, source: Source, at: datetime) -> Inquiry:
+    routing = _routing(customer)
+    inquiry = Inquiry.objects.create(
+        customer=customer,
+        source=source,
+        agent=routing.agent,
+        state=State.NEW if routing.agent else State.WAITING,
+        routed_reason=routing.reason,
+        opened_at=at,
+        last_message_at=at,
+    )
+    _record_routing(inquiry, by=None, at=at)
+    return inquiry
+
+
+def _routing(customer: Customer) -> Routing:
+    """The exclusive agent if he is online, else the least busy agent online, else nobody: then a lead sees it."""
+    online = Agent.objects.online()
+    if customer.agent_id and (exclusive := online.filter(pk=customer.agent_id).first()):
+        return Routing(exclusive, Reason.EXCLUSIVE)
+    agent = online.least_busy()
+    if agent is None:
+        return Routing(None, Reason.NOBODY_ONLINE)
+    if customer.agent is None:
+        return Routing(agent, Reason.UNBOUND)
+    is_suspended = customer.agent.status == Agent.Status.SUSPENDED
+    return Routing(agent, Reason.EXCLUSIVE_SUSPENDED if is_suspended else Reason.EXCLUSIVE_OFFLINE)
+
+
+def _route(inquiry: Inquiry, routing: Routing, *, by: User | None, at: datetime) -> None:
+    """Let the inquiry run, with that agent; write it down where that is another one, or another reason."""
+    if routing.agent is None and by is not None:
+        return  # a lead who is no agent answers: it still waits for one
+    changed = (inquiry.agent, inquiry.routed_reason) != (routing.agent, routing.reason)
+    inquiry.agent, inquiry.routed_reason = routing.agent, routing.reason
+    inquiry.state, inquiry.closed_at = _state(inquiry), None
+    inquiry.save(update_fields=["agent", "routed_reason", "state", "closed_at"])
+    if changed:
+        _record_routing(inquiry, by=by, at=at)
+
+
+def _state(inquiry: Inquiry) -> Inquiry.State:
+    """The state of a running inquiry."""
+    if inquiry.agent is None:
+        return State.WAITING
+    return State.OPEN if inquiry.first_reply_at else State.NEW
+
+
+def _record_routing(inquiry: Inquiry, *, by: User | None, at: datetime) -> None:
+    this = Inquiry.objects.filter(pk=inquiry.pk)
+    audit.record("inquiry.routed", this, by=by, at=at, fields=["agent"], reason=inquiry.routed_reason)
+
+
+def _say(
+    inquiry: Inquiry, author: InquiryMessage.Author, text: str, *, at: datetime, by: User | None = None
+) -> InquiryMessage:
+    inquiry.last_message_at = at
+    inquiry.save(update_fields=["last_message_at"])
+    return InquiryMessage.objects.create(inquiry=inquiry, author=author, user=by, text=text, at=at)
