@@ -79,8 +79,14 @@ class Visit:
         self.settle()
         return answer.status
 
+    def follow(self, locator):
+        """Click what leads to another page, and wait for that one."""
+        with self.page.expect_navigation():
+            locator.click()
+        self.settle()
+
     def settle(self):
-        self.page.wait_for_function("document.readyState === 'complete' && !document.querySelector('html[x-cloak]')")
+        self.page.locator("html:not([x-cloak])").wait_for(state="attached")
 
 
 @pytest.fixture
