@@ -96,7 +96,10 @@ def visit(browser, shop):
 
     def _visit(login=None, language="en", *, shape="wide", dark=False):
         context = browser.new_context(
-            viewport=SHAPES[shape], color_scheme="dark" if dark else "light", locale=language, timezone_id="Asia/Shanghai"
+            viewport=SHAPES[shape],
+            color_scheme="dark" if dark else "light",
+            locale=language,
+            timezone_id="Asia/Shanghai",
         )
         contexts.append(context)
         cookies = {settings.LANGUAGE_COOKIE_NAME: language}

@@ -79,3 +79,26 @@ def look(window, path):
         })"""
     )
     return {"status": status, **seen}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_pages_for_whoever_is_not_signed_in(visit, language):
+    window = visit(language=language)
+
+    login = look(window, "/admin/")
+    window.page.locator("#id_username").fill("ming")
+    window.page.locator("#id_password").fill("wrong")
+    window.follow(window.page.locator("#login-form [type=submit]"))
+
+    assert login == {"status": 200, "language": language, "dark": False, "too_wide": False}
+    assert window.page.locator("#id_username").input_value() == "ming"
+
+
+def test_api_documentation_lists_the_operations(visit):
+    window = visit("lin")
+
+    window.open("/api/docs/")
+    window.page.locator(".opblock-summary").first.click()
+    window.page.get_by_role("button", name="Try it out").first.click()
+
+    assert window.page.locator(".opblock").count() > 20

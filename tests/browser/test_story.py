@@ -1,12 +1,14 @@
 """The main job of an agent, by mouse: ban a buyer, announce a new product, read who got it and who did not and why."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from blocklist.models import banned
 from crm_site.demo import ALLOWED_NICK, DEMO_PASSWORD
-from messaging.models import Broadcast
+from customers.models import Customer
 from messaging.services.work import work
 from messaging.signals import WorkKind
 
@@ -21,6 +23,7 @@ WORDS = {
         "preview": "Save and preview",
         "ledger": "Open the ledger",
         "excluded": ["excluded", "banned"],
+        "guest": ["excluded", "no account"],
         "sent": ["sent", "–"],
     },
     "zh-hans": {
@@ -31,6 +34,7 @@ WORDS = {
         "preview": "保存并预览",
         "ledger": "打开发送明细",
         "excluded": ["已排除", "已禁止购买"],
+        "guest": ["已排除", "无账号"],
         "sent": ["已发送", "–"],
     },
 }
@@ -48,7 +52,27 @@ def test_agent_bans_a_buyer_and_announces_a_product_without_him(visit, language)
     send_and_watch(window)
     window.follow(page.get_by_role("link", name=words["ledger"]))
 
-    print([row.split("\n") for row in page.locator("#result_list tbody tr").all_inner_texts()])
+    told = ledger(page)
+    assert told[ALLOWED_NICK] == words["excluded"]
+    assert Counter(map(tuple, told.values())) == expected(words)
+
+
+def ledger(page):
+    """The rows of the ledger: the customer's name → state and why not."""
+    rows = [row.inner_text().split("\t") for row in page.locator("#result_list tbody tr").all()]
+    return {customer.split("\n")[0]: why for customer, *why, _settled_at in rows}
+
+
+def expected(words):
+    mine = Customer.objects.filter(agent__user__username="ming")
+    out = banned(mine, at=timezone.now())
+    guests = mine.filter(accounts=None).exclude(pk__in=out.values("pk"))
+    without = out.count() + guests.count()
+    return {
+        tuple(words["excluded"]): out.count(),
+        tuple(words["guest"]): guests.count(),
+        tuple(words["sent"]): mine.count() - without,
+    }
 
 
 def sign_in(window, login):
