@@ -23,9 +23,9 @@ document.addEventListener("securitypolicyviolation", (event) => console.error(
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
-    """One Chromium for all tests of this process, or a skip that says what is missing."""
+    """One Chromium for all tests of this folder, or a skip that says what is missing."""
     missing = [name for name, found in (("playwright", find_spec("playwright")), ("chromium", CHROMIUM)) if not found]
     if missing:
         complain = pytest.fail if os.environ.get("REQUIRE_SERVICES") else pytest.skip
@@ -35,7 +35,7 @@ def browser():
     # Playwright keeps an event loop in this thread, and Django refuses queries beside one.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False)  # as root
         yield chromium
         chromium.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
