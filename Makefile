@@ -22,12 +22,13 @@ help:
 run: .venv/.installed
 	@exec $(BIN)/python manage.py run_demo --port $(PORT)
 
+# What a browser sees does not depend on the database, so its slow tests run on SQLite only.
 test: .venv/.installed-dev
 	@echo "== The suite on SQLite"
 	DATABASE_URL=sqlite:///$(CURDIR)/var/suite.sqlite3 $(BIN)/pytest -n 2
 	@if [ -n "$$TEST_DATABASE_URL" ]; then \
 		echo "== The suite on $${TEST_DATABASE_URL%%:*}"; \
-		DATABASE_URL="$$TEST_DATABASE_URL" $(BIN)/pytest -n 2; \
+		DATABASE_URL="$$TEST_DATABASE_URL" $(BIN)/pytest -n 2 -m "not browser"; \
 	else \
 		echo "TEST_DATABASE_URL is not set, so nothing was tested on PostgreSQL."; \
 		[ -z "$$REQUIRE_SERVICES" ]; \

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "crm_site.middleware.StrictPagesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -185,22 +186,6 @@ UNFOLD = {
     "SCRIPTS": ["crm_site.navigation.script"],
     "SIDEBAR": {"navigation": "crm_site.navigation.sidebar"},
     "DASHBOARD_CALLBACK": "crm_site.dashboard.dashboard",
-    # A calm blue: told from red and green by everybody.
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97.2% .013 236)",
-            "100": "oklch(94.2% .028 236)",
-            "200": "oklch(88.6% .052 236)",
-            "300": "oklch(80.8% .082 236)",
-            "400": "oklch(71.5% .104 238)",
-            "500": "oklch(62.5% .112 240)",
-            "600": "oklch(51.5% .108 242)",
-            "700": "oklch(44.5% .094 243)",
-            "800": "oklch(38.5% .078 244)",
-            "900": "oklch(33.5% .062 245)",
-            "950": "oklch(25.5% .046 246)",
-        },
-    },
 }
 
 # Logs: trouble only, to stderr. Nothing is mailed, so no request data leaves the machine that way. -------------------
