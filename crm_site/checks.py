@@ -68,7 +68,7 @@ def keys_are_no_examples(**kwargs: Any) -> list[CheckMessage]:
     secret = settings.SECRET_KEY
     guessable = {
         "SECRET_KEY": len(secret) < 32 or len(set(secret)) < 8 or secret.startswith("django-insecure-"),
-        "CONTACT_HASH_KEY": settings.CONTACT_HASH_KEY == _contact_key(settings.DEVELOPMENT_SECRET),
+        "CONTACT_HASH_KEY": _contact_key(settings.DEVELOPMENT_SECRET) == settings.CONTACT_HASH_KEY,
     }
     advice = "Leave it out and `make serve` makes one, or set 50 random characters."
     return [
