@@ -57,8 +57,8 @@ def send_waiting(broadcast: Broadcast, channel: Channel, *, at: datetime) -> boo
         batch = broadcast.deliveries.waiting().some(channel.batch_size)
         if batch is None:
             return False
-        why = exclusion(channel, customer="customer_id", at=at)
-        batch.annotate(why=why).exclude(why=Delivery.Reason.NONE).update(reason=why)
+        decided = batch.annotate(why=exclusion(channel, customer="customer_id", at=at))
+        decided.filter(why__gt=Delivery.Reason.NONE).update(reason=F("why"))
         _send(broadcast, channel, batch, at=at)
         return True
 
