@@ -1,26 +1,29 @@
 # make run    the demo shop on http://127.0.0.1:8000/ (PORT changes it)
+# make serve  the real shop, at first empty (HOST, PORT, DATA_DIR)
 # make test   the test suite, on SQLite and wherever TEST_DATABASE_URL and TEST_REDIS_URL point
 # make check  lint, types, layers, migrations, translations
 PYTHON ?= python3
-PORT ?= 8000
-export PORT
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check bench lock format translations
+.PHONY: help run serve test check bench lock format translations
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run           see the product on a made-up shop (PORT=8000)"
+	@echo "make serve         open the real shop (HOST=127.0.0.1, PORT=8000, DATA_DIR=~/.local/share/shop-crm)"
 	@echo "make test          run the tests (TEST_DATABASE_URL, TEST_REDIS_URL: also on PostgreSQL and Redis)"
 	@echo "make check         lint, types, layers, migrations, translations"
-	@echo "make bench         measure"
+	@echo "make bench         measure against baselines (TEST_DATABASE_URL: also on PostgreSQL)"
 	@echo "make format        lay out the code"
 	@echo "make translations  collect the strings into the .po files and compile them"
 	@echo "make lock          compile requirements*.in into requirements*.txt"
 
 run: .venv/.installed
-	@exec $(BIN)/python manage.py run_demo --port $(PORT)
+	@exec $(BIN)/python manage.py run_demo
+
+serve: .venv/.installed
+	@exec $(BIN)/python -m crm_site.serve
 
 # What a browser sees does not depend on the database, so its slow tests run on SQLite only.
 test: .venv/.installed-dev

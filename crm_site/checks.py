@@ -13,6 +13,8 @@ from django.utils.module_loading import import_string
 from customers.gates import PurchaseGate
 from messaging.channels import Channel
 
+from .processes import is_loopback
+
 
 @register(Tags.compatibility)
 def named_classes(**kwargs: Any) -> list[CheckMessage]:
@@ -42,9 +44,48 @@ def real_secret(**kwargs: Any) -> list[CheckMessage]:
     return [Error("SECRET_KEY is the development secret while DEBUG is off.", id="crm_site.E003")]
 
 
+@register(Tags.security)
+def debug_stays_at_home(**kwargs: Any) -> list[CheckMessage]:
+    """DEBUG shows settings and code to whoever causes an error."""
+    public = [name for name in (settings.HOST, *settings.ALLOWED_HOSTS) if not is_loopback(name)]
+    if not (settings.DEBUG and public):
+        return []
+    return [Error(f"DEBUG is on while {public[0]} may be reached by others. Set DEBUG=false.", id="crm_site.E004")]
+
+
+@register(Tags.security)
+def public_host_has_a_name(**kwargs: Any) -> list[CheckMessage]:
+    """Who listens for others must know by which names they call him, or every request is refused."""
+    if is_loopback(settings.HOST) or not all(is_loopback(name) for name in settings.ALLOWED_HOSTS):
+        return []
+    sentence = f"HOST={settings.HOST} can be reached by others, so name it to them: ALLOWED_HOSTS=crm.example.com"
+    return [Error(sentence, id="crm_site.E005")]
+
+
+@register(Tags.security, deploy=True)
+def keys_are_no_examples(**kwargs: Any) -> list[CheckMessage]:
+    """Keys that somebody typed, or copied from the source, can be guessed. The demo is allowed to, a real shop not."""
+    secret = settings.SECRET_KEY
+    guessable = {
+        "SECRET_KEY": len(secret) < 32 or len(set(secret)) < 8 or secret.startswith("django-insecure-"),
+        "CONTACT_HASH_KEY": _contact_key(settings.DEVELOPMENT_SECRET) == settings.CONTACT_HASH_KEY,
+    }
+    advice = "Leave it out and `make serve` makes one, or set 50 random characters."
+    return [
+        Error(f"{name} is an example or too short. {advice}", id="crm_site.E006")
+        for name, is_guessable in guessable.items()
+        if is_guessable
+    ]
+
+
 @register(Tags.security, deploy=True)
 def own_contact_key(**kwargs: Any) -> list[CheckMessage]:
     """Where contacts are hashed with SECRET_KEY, changing that one makes all of them unfindable."""
-    if hashlib.sha256(settings.SECRET_KEY.encode()).digest() != settings.CONTACT_HASH_KEY:
+    if _contact_key(settings.SECRET_KEY) != settings.CONTACT_HASH_KEY:
         return []
     return [Warning("CONTACT_HASH_KEY is not set, so SECRET_KEY can never be changed.", id="crm_site.W001")]
+
+
+def _contact_key(key: str) -> bytes:
+    """The setting CONTACT_HASH_KEY where this one is given."""
+    return hashlib.sha256(key.encode()).digest()

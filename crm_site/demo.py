@@ -99,6 +99,11 @@ class NotEmpty(Exception):
     """The database holds customers already."""
 
 
+def is_demo_shop() -> bool:
+    """Whether this database holds the demo shop, whose key and passwords everybody can read here."""
+    return ApiKey.objects.filter(key_hash=hash_key(DEMO_API_KEY)).exists()
+
+
 def seed(*, customers: int, at: datetime) -> None:
     """Fill an empty database with a made-up shop, all or nothing. Raises NotEmpty where customers are there already."""
     with transaction.atomic():

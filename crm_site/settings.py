@@ -13,9 +13,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
 # Without any environment the code stands on a developer's machine: DEBUG on, the demo database, loopback only.
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).expanduser().resolve()
+# What `make serve` made for the shop in that folder: DEBUG off, and its keys. So every command that is given the folder
+# speaks to that shop.
+environ.Env.read_env(DATA_DIR / "shop.env")
 DEBUG = env.bool("DEBUG", default=True)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
+# Where `make serve` listens.
+HOST = env.str("HOST", default="127.0.0.1")
 
 DEVELOPMENT_SECRET = "development-only-secret"  # noqa: S105  (named so that it is recognised)
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_SECRET if DEBUG else "")
@@ -82,7 +87,8 @@ TEMPLATES = [
 ]
 
 # Database -----------------------------------------------------------------------------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'demo.sqlite3'}")}
+DATABASE_FILE = DATA_DIR / ("demo.sqlite3" if DEBUG else "shop.sqlite3")
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATABASE_FILE}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: a transaction takes the write lock when it begins, so it never fails half-way with "database is
     # locked", and writers stand one after another, which the gate and the claims rely on.
@@ -96,8 +102,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: the tests with parallel connections need the real locks.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Opening a connection for each request costs more than the purchase gate's whole answer, on SQLite too.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Rows that one write transaction of a long job may touch: SQLite has one writer, and the panel waits for it.
 WRITE_BATCH = env.int("WRITE_BATCH", default=20_000 if "postgresql" in DATABASES["default"]["ENGINE"] else 1_000)
@@ -134,6 +141,14 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Browsers come by https, through a proxy. That a request did, gunicorn believes of the proxies in FORWARDED_ALLOW_IPS
+# (by default those on this machine); Django's SECURE_PROXY_SSL_HEADER would believe anybody.
+HTTPS = env.bool("HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked on this machine, without the proxy
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=86_400) if HTTPS else 0
+# What other names of the domain do, and whether browsers are shipped knowing it, is not this shop's to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # Language, time, money ----------------------------------------------------------------------------------------------
 USE_I18N = True

@@ -23,6 +23,18 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Still claimed under this token: settling a row, or claiming it again, takes the token away."""
         return self.filter(token=token)
 
+    def some(self, count: int) -> DeliveryQuerySet | None:
+        """At most so many of these rows, named by their ids, so that changing them leaves the set as it is.
+
+        None where there are none. They are planned in stretches, so that two ids mostly name them all.
+        """
+        ids = sorted(self.values_list("pk", flat=True)[:count])
+        if not ids:
+            return None
+        named = Delivery.objects.all()
+        is_stretch = ids[-1] - ids[0] == len(ids) - 1
+        return named.filter(pk__gte=ids[0], pk__lte=ids[-1]) if is_stretch else named.filter(pk__in=ids)
+
     def open(self) -> DeliveryQuerySet:
         return self.filter(state__in=[Delivery.State.WAITING, Delivery.State.CLAIMED])
 

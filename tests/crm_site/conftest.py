@@ -1,7 +1,9 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -34,9 +36,9 @@ def start():
     """Run a management command beside the test, as a process of its own; the test stops it."""
 
     @contextmanager
-    def _start(*arguments, env):
+    def _start(*arguments, env, program=("manage.py",)):
         process = subprocess.Popen(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *program, *arguments],
             cwd=PROJECT,
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
@@ -63,6 +65,32 @@ def stop():
         return process.returncode, output
 
     return _stop
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def read_until():
+    """What the process prints, up to the line with this sentence."""
+
+    def _read(process, sentence, *, seconds=120):
+        watchdog = threading.Timer(seconds, process.kill)
+        watchdog.start()
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if sentence in line:
+                break
+        watchdog.cancel()
+        assert sentence in "".join(lines[-1:]), "".join(lines)
+        return "".join(lines)
+
+    return _read
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import threading
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,13 +12,6 @@ from pathlib import Path
 import pytest
 
 from crm_site.demo import DEMO_API_KEY, LOGINS
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -50,21 +42,7 @@ def ask(port):
     return _ask
 
 
-def read_until(process, sentence, *, seconds=120):
-    """What the process prints, up to the line with this sentence."""
-    watchdog = threading.Timer(seconds, process.kill)
-    watchdog.start()
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if sentence in line:
-            break
-    watchdog.cancel()
-    assert sentence in "".join(lines[-1:]), "".join(lines)
-    return "".join(lines)
-
-
-def test_demo_shows_a_refusal_and_stops_when_asked(demo, ask, stop):
+def test_demo_shows_a_refusal_and_stops_when_asked(demo, ask, stop, read_until):
     with demo() as process:
         printed = read_until(process, "Ctrl-C stops it.")
         ready, _processes = ask("GET", "/readyz")
@@ -81,7 +59,7 @@ def test_demo_shows_a_refusal_and_stops_when_asked(demo, ask, stop):
     assert (code, "The demo has stopped" in rest) == (0, True)
 
 
-def test_demo_stops_as_a_whole_when_one_process_dies(demo, ask):
+def test_demo_stops_as_a_whole_when_one_process_dies(demo, ask, read_until):
     with demo() as process:
         read_until(process, "The demo shop is open")
         worker = next(pid for pid in children_of(process.pid) if "worker" in command_of(pid))

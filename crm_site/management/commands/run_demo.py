@@ -2,26 +2,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
-import signal
-import socket
 import subprocess
-import sys
-import threading
-import time
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from honcho.manager import Manager
 
 from crm_site.demo import BANNED_NICK, DEMO_API_KEY, LOGINS
+from crm_site.processes import STOPPED, CannotStart, check_port_is_free, manage, run_together
 
 HOST = "127.0.0.1"
-# Method, path without its query string, status, duration: a query string may hold a nick or a phone number.
-ACCESS_LOG = "%(m)s %(U)s %(s)s %(M)sms"
 
 
 class Command(BaseCommand):
@@ -32,42 +23,22 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=os.environ.get("PORT") or 8000)
 
     def handle(self, *args: Any, port: int, **options: Any) -> None:
-        check_port_is_free(port)
+        try:
+            check_port_is_free(HOST, port, instead="PORT=8001 make run")
+        except CannotStart as error:
+            raise CommandError(str(error)) from error
         environment = demo_environment()
-        self.stdout.write("Preparing the demo shop …")
-        self.stdout.flush()
+        self.say("Preparing the demo shop …")
         if subprocess.run([*manage(), "prepare_demo"], env=environment, check=False).returncode:
             raise CommandError("The demo shop could not be prepared; the reason stands above.")
-        manager = Manager()
-        for name, command in processes(port).items():
-            manager.add_process(name, f"exec {shlex.join(command)}", env=environment, cwd=str(settings.BASE_DIR))
-        # A closed terminal ends the demo like Ctrl-C does, which the manager knows itself.
-        signal.signal(signal.SIGHUP, lambda *received: os.kill(os.getpid(), signal.SIGTERM))
-        threading.Thread(target=self.announce, args=[port], daemon=True).start()
-        manager.loop()
-        self.end(manager.returncode or 0)
-
-    def announce(self, port: int) -> None:
-        """Say where the demo is, once it can serve."""
-        while not is_ready(port):
-            time.sleep(0.2)
-        self.stdout.write(welcome(port))
-        self.stdout.flush()
-
-    def end(self, code: int) -> None:
-        asked_to_stop = code in (128 + signal.SIGINT, 128 + signal.SIGTERM)
-        if not asked_to_stop:
+        code = run_together(HOST, port, environment=environment, name=HOST, when_ready=lambda: self.say(welcome(port)))
+        if code not in STOPPED:
             raise CommandError("One of the demo's processes ended by itself, so all were stopped; see above.")
-        self.stdout.write("The demo has stopped. `make run` continues it.")
+        self.say("The demo has stopped. `make run` continues it.")
 
-
-def check_port_is_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except (OSError, OverflowError) as error:
-            raise CommandError(f"Port {port} of {HOST} cannot be used ({error}). Try: PORT=8001 make run") from error
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 def demo_environment() -> dict[str, str]:
@@ -82,6 +53,8 @@ def demo_environment() -> dict[str, str]:
         "DEBUG": "false",
         "SECRET_KEY": demo_secret(settings.DATA_DIR / "demo-secret"),
         "CONTACT_HASH_KEY": settings.DEVELOPMENT_SECRET,
+        "HOST": HOST,
+        "HTTPS": "",
         "ALLOWED_HOSTS": f"{HOST},localhost",
         "CSRF_TRUSTED_ORIGINS": "",
         "TASKS_BACKEND": "database",
@@ -96,28 +69,6 @@ def demo_secret(file: Path) -> str:
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(50))
     return file.read_text()
-
-
-def manage() -> list[str]:
-    return [sys.executable, str(settings.BASE_DIR / "manage.py")]
-
-
-def processes(port: int) -> dict[str, list[str]]:
-    web = [sys.executable, "-m", "gunicorn", "crm_site.wsgi", "--bind", f"{HOST}:{port}"]
-    web += ["--workers", "2", "--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
-    web += ["--access-logfile", "-", "--access-logformat", ACCESS_LOG]
-    return {"web": web, "worker": [*manage(), "worker"], "scheduler": [*manage(), "scheduler"]}
-
-
-def is_ready(port: int) -> bool:
-    connection = HTTPConnection(HOST, port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def refused_check(address: str) -> str:
