@@ -209,7 +209,7 @@ EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10  # seconds per command: the channel's lease rests on it
 # Messages that a worker takes at a time: at most what the server accepts in ten seconds, and the rest is put back.
 EMAIL_BATCH = 500
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="shop@localhost")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="shop@localhost.localdomain")
 # How customers reach this installation: the links in messages.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
 

@@ -31,7 +31,7 @@ BOUNDARY = "_part_of_the_broadcast_"
 
 def sender_address() -> str:
     """The address that broadcasts come from, for the envelope."""
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    return sendable_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
 
 
 def message_id(broadcast: int, customer: int) -> str:
@@ -40,8 +40,7 @@ def message_id(broadcast: int, customer: int) -> str:
     The key is the one that never changes.
     """
     told = hmac.digest(settings.CONTACT_HASH_KEY, f"message-id:{broadcast}:{customer}".encode(), hashlib.sha256)
-    domain = sendable_address(sender_address()).rpartition("@")[2] or "localhost"
-    return f"<{told[:16].hex()}@{domain}>"
+    return f"<{told[:16].hex()}@{sender_address().rpartition('@')[2]}>"
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def prepare(broadcast: Broadcast, language: str) -> MailText:
             plain=[*map(_lines, plain[:-1]), f"{_lines(plain[-1])}\r\n\r\n-- \r\n{why}\r\n"],
             html=_html(plain, language=language, why=why),
             stranger=called(""),
-            sender=mailbox(*parseaddr(settings.DEFAULT_FROM_EMAIL)),
+            sender=mailbox(parseaddr(settings.DEFAULT_FROM_EMAIL)[0], sender_address()),
             page=page_address(),
         )
 

@@ -32,7 +32,7 @@ def sink(settings):
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", sink.port, 5
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.DEFAULT_FROM_EMAIL = "青柠小店, Lime <news@shop.example>"
+    settings.DEFAULT_FROM_EMAIL = '"青柠小店, Lime" <news@shop.example>'
     settings.PUBLIC_URL = "https://crm.shop.example"
     return sink
 

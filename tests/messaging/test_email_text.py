@@ -3,8 +3,10 @@
 import email
 import email.policy
 from datetime import UTC, datetime
+from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import parseaddr
 from html.parser import HTMLParser
 
 import pytest
@@ -91,12 +93,18 @@ def test_nasty_nick_arrives_as_the_standard_library_would_have_sent_it(db, nick)
 
     assert message.defects == []
     assert message["Subject"] == expected["Subject"] == f"News: {nick.strip()}!"
-    assert [(to.display_name, to.addr_spec) for to in message["To"].addresses] == [(nick.strip(), "ann@example.com")]
+    assert mailbox_of(raw) == (nick.strip(), "ann@example.com")
     plain = message.get_body(("plain",)).get_content()
     assert plain.startswith(expected.get_content().rstrip("\n"))
     html = message.get_body(("html",)).get_content()
-    assert words(html).startswith(f"Hello {nick.strip()},\r\n.\r\nbye".replace("\r\n", "\n"))
+    assert words(html).startswith(f"Hello {nick.strip()},\r\n.\r\nbye")
     assert_clean(raw)
+
+
+def mailbox_of(raw):
+    """By the older parser: the newer one puts blanks between the encoded words of a name."""
+    name, address = parseaddr(email.message_from_bytes(raw)["To"].replace("\r\n", ""))
+    return str(make_header(decode_header(name))), address
 
 
 def assert_clean(raw):
@@ -121,9 +129,7 @@ def test_no_line_break_in_any_value_makes_a_header_of_its_own(db, line_break, pl
     who = recipient(
         nick=evil if place == "nick" else "ann",
         language=evil if place == "language" else "",
-        address=sendable_address(f"ann@example.com{evil}") or "ann@example.com"
-        if place == "address"
-        else "a@b.example",
+        address=sendable_address(f"ann@b.example{evil if place == 'address' else ''}") or "ann@b.example",
     )
 
     message = read(written(broadcast, who))
