@@ -7,7 +7,7 @@ from what planning saw.
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -138,7 +138,7 @@ def _deliver_outside(
                 rest, looked_at = _sendable(channel, held, at=at), at
             outcomes = _send_group(connection, rest, clock=clock)
             _settle_group(channel, held, outcomes, at=clock())
-            seen |= outcomes.keys()
+            seen |= {outcome for outcome, tried in outcomes.items() if tried}
     _put_back(held)
     _note_progress(broadcast, seen, at=clock())
 
@@ -153,7 +153,7 @@ def _send_group(
     connection: Connection, rest: deque[Recipient], *, clock: Callable[[], datetime]
 ) -> dict[Outcome, list[Recipient]]:
     """Send to the first of the rest, and take off who was tried: as many as a group holds, and no stale one."""
-    outcomes: dict[Outcome, list[Recipient]] = defaultdict(list)
+    outcomes: dict[Outcome, list[Recipient]] = {outcome: [] for outcome in Outcome}
     started_at = at = clock()
     for _number in range(min(GROUP, len(rest))):
         outcome = connection.send(rest[0], at=at)
