@@ -38,4 +38,4 @@ def read_token(text: str) -> Unsubscription | None:
 
 def page_address() -> str:
     """Where the pages stand; the token belongs behind it, and a slash."""
-    return settings.PUBLIC_URL.rstrip("/") + reverse("unsubscribe", args=["-"]).removesuffix("-/")
+    return str(settings.PUBLIC_URL).rstrip("/") + reverse("unsubscribe", args=["-"]).removesuffix("-/")

@@ -101,6 +101,7 @@ class BackendConnection(Connection):
     def __init__(self, backend: Any, broadcast: Broadcast) -> None:
         self.backend = backend
         self.broadcast = broadcast
+        self.sender = sender_address()
         self.texts: dict[str, MailText] = {}
 
     def send(self, recipient: Recipient, *, at: datetime) -> Outcome:
@@ -113,7 +114,7 @@ class BackendConnection(Connection):
         return self._hand_over(address, text.fill(recipient, address, at=at))
 
     def _hand_over(self, address: str, text: bytes) -> Outcome:
-        self.backend.send_messages([_Filled(address, text)])
+        self.backend.send_messages([_Filled(self.sender, address, text)])
         return Outcome.SENT
 
     def close(self) -> None:
@@ -123,8 +124,8 @@ class BackendConnection(Connection):
 class _Filled(mail.EmailMessage):
     """A message whose text stands already, as Django's backends take it."""
 
-    def __init__(self, address: str, text: bytes) -> None:
-        super().__init__(from_email=sender_address(), to=[address])
+    def __init__(self, sender: str, address: str, text: bytes) -> None:
+        super().__init__(from_email=sender, to=[address])
         self.text = text
 
     def message(self) -> Message:  # type: ignore[override]
@@ -140,7 +141,7 @@ class SmtpConnection(BackendConnection):
         except (OSError, smtplib.SMTPException):
             return Outcome.DOWN
         try:
-            self.backend.connection.sendmail(sender_address(), [address], text)
+            self.backend.connection.sendmail(self.sender, [address], text)
         except smtplib.SMTPRecipientsRefused as refused:
             ((code, reply),) = refused.recipients.values()
             return _refusal(code, reply)

@@ -34,13 +34,13 @@ def sender_address() -> str:
     return sendable_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
 
 
-def message_id(broadcast: int, customer: int) -> str:
+def message_id(broadcast: int, customer: int, *, domain: str) -> str:
     """The same for every attempt, so that receivers recognise a second copy; tells neither customer nor address.
 
     The key is the one that never changes.
     """
     told = hmac.digest(settings.CONTACT_HASH_KEY, f"message-id:{broadcast}:{customer}".encode(), hashlib.sha256)
-    return f"<{told[:16].hex()}@{sender_address().rpartition('@')[2]}>"
+    return f"<{told[:16].hex()}@{domain}>"
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class MailText:
     html: list[str]
     stranger: str
     sender: str
+    domain: str
     page: str
 
     def fill(self, recipient: Recipient, address: str, *, at: datetime) -> bytes:
@@ -68,7 +69,7 @@ class MailText:
                 f"To: {mailbox(nick, address)}",
                 f"Subject: {unstructured(shown.join(self.subject))}",
                 f"Date: {format_datetime(at)}",
-                f"Message-ID: {message_id(self.broadcast, recipient.customer)}",
+                f"Message-ID: {message_id(self.broadcast, recipient.customer, domain=self.domain)}",
                 f"List-Unsubscribe: <{link}>",
                 "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
                 f"Content-Language: {self.language}",
@@ -99,6 +100,7 @@ def prepare(broadcast: Broadcast, language: str) -> MailText:
             html=_html(plain, language=language, why=why),
             stranger=called(""),
             sender=mailbox(parseaddr(settings.DEFAULT_FROM_EMAIL)[0], sender_address()),
+            domain=sender_address().rpartition("@")[2],
             page=page_address(),
         )
 
@@ -107,7 +109,7 @@ def _known(language: str) -> str:
     try:
         return translation.get_supported_language_variant(language or settings.LANGUAGE_CODE)
     except LookupError:
-        return settings.LANGUAGE_CODE
+        return str(settings.LANGUAGE_CODE)
 
 
 def _lines(text: str) -> str:

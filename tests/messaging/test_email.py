@@ -374,13 +374,14 @@ def test_console_is_the_default_and_shows_the_message(settings, people, started,
     assert ledger(broadcast).by_state["sent"] == 1
 
 
-def test_number_of_queries_does_not_grow_with_the_recipients(people, started, sink, clock, count_queries):
+def test_number_of_queries_does_not_grow_with_the_recipients(people, started, deliver, sink, clock, count_queries):
     queries = []
     for first, count in ((0, 1), (1, 2)):
         people(count, first=first)
         started()
         with sink.running():
             queries.append(count_queries(lambda: send_batch(clock=clock)))
+            deliver()
 
     assert queries[0] == queries[1]
 

@@ -173,7 +173,7 @@ def test_headers_are_complete(db):
         "To": "晚风 <ann@example.com>",
         "Subject": "上新：真丝睡衣 Silk",
         "Date": "Thu, 05 Mar 2026 04:00:00 +0000",
-        "Message-ID": message_id(broadcast.pk, 7),
+        "Message-ID": message_id(broadcast.pk, 7, domain="shop.example"),
         "List-Unsubscribe": link,
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Content-Language": "en",
@@ -208,7 +208,7 @@ def test_body_with_every_kind_of_line_arrives_unchanged(db):
 def test_message_id_is_the_same_for_a_repeat_and_for_nobody_else_and_tells_no_address(db):
     broadcast = BroadcastFactory(channel="email")
     first, again = read(written(broadcast, recipient())), read(written(broadcast, recipient(address="new@example.com")))
-    ids = {message_id(one, two) for one in range(1, 20) for two in range(1, 20)}
+    ids = {message_id(one, two, domain="shop.example") for one in range(1, 20) for two in range(1, 20)}
 
     assert first["Message-ID"] == again["Message-ID"]
     assert len(ids) == 19 * 19
