@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from customers.gates import PurchaseGate
 from messaging.channels import Channel
+from messaging.channels.mail_text import sender_address
 
 from .processes import is_loopback
 
@@ -34,6 +35,25 @@ def _not_of_kind(setting: str, paths: Iterable[str], kind: type) -> Iterable[Che
         else:
             if not (isinstance(named, type) and issubclass(named, kind)):
                 yield Error(f"{setting} names {path}, which is no {kind.__name__}.", id="crm_site.E002")
+
+
+@register(Tags.compatibility)
+def mail_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Messages have a sender, and their links lead somewhere."""
+    found: list[CheckMessage] = []
+    if not sender_address():
+        found.append(Error("DEFAULT_FROM_EMAIL is no e-mail address.", id="crm_site.E004"))
+    if not (settings.PUBLIC_URL.isascii() and settings.PUBLIC_URL.startswith(("https://", "http://"))):
+        found.append(Error("PUBLIC_URL is no https:// or http:// address.", id="crm_site.E005"))
+    return found
+
+
+@register(Tags.compatibility, deploy=True)
+def mail_server(**kwargs: Any) -> list[CheckMessage]:
+    """A broadcast that is printed has not been sent, though its ledger says so."""
+    if settings.EMAIL_BACKEND != "django.core.mail.backends.console.EmailBackend":
+        return []
+    return [Warning("EMAIL_URL is not set, so e-mails are printed instead of sent.", id="crm_site.W002")]
 
 
 @register(Tags.security)

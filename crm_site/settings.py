@@ -203,6 +203,23 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "crm_site.dashboard.dashboard",
 }
 
+# E-mail: printed unless EMAIL_URL names a server. ---------------------------------------------------------------------
+EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = EMAIL_URL["EMAIL_BACKEND"]
+EMAIL_FILE_PATH = EMAIL_URL["EMAIL_FILE_PATH"]
+EMAIL_HOST = EMAIL_URL["EMAIL_HOST"] or "localhost"
+EMAIL_PORT = EMAIL_URL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER = EMAIL_URL["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = EMAIL_URL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = EMAIL_URL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL_URL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds per command: the channel's lease rests on it
+# Messages that a worker takes at a time: at most what the server accepts in ten seconds, and the rest is put back.
+EMAIL_BATCH = 500
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="shop@localhost.localdomain")
+# How customers reach this installation: the links in messages.
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
+
 # Logs: trouble only, to stderr. Nothing is mailed, so no request data leaves the machine that way. -------------------
 LOGGING = {
     "version": 1,
@@ -215,7 +232,10 @@ LOGGING = {
 
 # What lower apps ask from upper ones --------------------------------------------------------------------------------
 PURCHASE_GATES = ["blocklist.gates.BanGate"]
-CHANNELS = {"inbox": "messaging.channels.inbox.InboxChannel"}
+CHANNELS = {
+    "inbox": "messaging.channels.inbox.InboxChannel",
+    "email": "messaging.channels.email.EmailChannel",
+}
 
 # REST API -----------------------------------------------------------------------------------------------------------
 # What a key may be allowed to do; each operation of the API names the one that it needs.

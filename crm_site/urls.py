@@ -13,4 +13,5 @@ urlpatterns = [
     path("admin/card/", admin.site.admin_view(card_view), name="card"),
     path("admin/", admin.site.urls),
     path("api/", include("crm_site.api")),
+    path("", include("messaging.urls")),
 ]

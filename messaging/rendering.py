@@ -25,16 +25,23 @@ def check_placeholders(text: str) -> None:
         )
 
 
-def fill(text: str, *, broadcast: Broadcast, nick: str) -> str:
-    """The text for one customer."""
+def around_nick(text: str, *, broadcast: Broadcast) -> list[str]:
+    """The text with all filled in that is the same for everybody; the nick belongs between its pieces."""
     product = broadcast.product
     price = product.price if product else None
-    values = {
-        "nick": nick,
-        "product": product.name if product else "",
-        "price": "" if price is None else f"{price:.2f}",
-    }
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+    values = {"product": product.name if product else "", "price": "" if price is None else f"{price:.2f}"}
+    pieces = text.split("{nick}")
+    return [_PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), piece) for piece in pieces]
+
+
+def fill(text: str, *, broadcast: Broadcast, nick: str) -> str:
+    """The text for one customer."""
+    return nick.join(around_nick(text, broadcast=broadcast))
+
+
+def called(nick: str) -> str:
+    """What a message calls somebody of this nick in the active language; a guest has none."""
+    return nick or _("dear customer")
 
 
 def title(broadcast: Broadcast) -> str:

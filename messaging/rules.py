@@ -10,7 +10,7 @@ from blocklist.models import banned
 from customers.models import Customer
 
 from .channels import Channel
-from .models import Delivery
+from .models import Delivery, OptOut
 
 
 def exclusion(channel: Channel, *, customer: str, at: datetime) -> Case:
@@ -19,9 +19,11 @@ def exclusion(channel: Channel, *, customer: str, at: datetime) -> Case:
     `customer` is the column of the outer query that holds the customer's id.
     """
     this = Customer.objects.filter(pk=OuterRef(customer))
+    opted_out = Value(Delivery.Reason.OPTED_OUT)
     return Case(
         When(Exists(banned(this, at=at)), then=Value(Delivery.Reason.BANNED)),
-        When(~Exists(channel.reachable(this)), then=Value(channel.unreachable_reason)),
+        When(Exists(OptOut.objects.against(channel.name).filter(customer=OuterRef(customer))), then=opted_out),
+        *channel.obstacles(this),
         default=Value(Delivery.Reason.NONE),
         output_field=CharField(),
     )

@@ -23,7 +23,7 @@ from customers.admin.staff import signed_in
 from customers.models import Customer, Product
 from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery
-from messaging.rendering import fill, title
+from messaging.rendering import called, fill, title
 from messaging.services import broadcasts
 
 from .announcing import AnnounceForm, default_text
@@ -219,7 +219,7 @@ class BroadcastAdmin(PanelAdmin):
             "audience": number(counts.audience),
             "receiving": number(counts.receiving),
             "excluded": [(Delivery.Reason(reason).label, number(count)) for reason, count in counts.excluded.items()],
-            "sample": filled_for(broadcast, nick_of(receiver) if receiver else "{nick}"),
+            "sample": filled_for(broadcast, called(nick_of(receiver)) if receiver else "{nick}"),
         }
         return self._render(request, "preview", broadcast, context)
 

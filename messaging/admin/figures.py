@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from customers.admin.cells import badge, moment
+from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery
 from messaging.services.progress import Progress, progress
 
@@ -90,7 +91,7 @@ def reasons(broadcast: Broadcast, shown: Progress) -> list[Figure]:
             ledger_url(broadcast, reason__exact=reason.value, state__in=f"{State.EXCLUDED},{State.FAILED}"),
         )
         for reason in Delivery.Reason
-        if reason
+        if reason not in (Delivery.Reason.NONE, Delivery.Reason.LATER)  # the latter goes on
     ]
 
 
@@ -102,6 +103,14 @@ def step(broadcast: Broadcast, shown: Progress) -> str:
     if broadcast.state == Broadcast.State.SENDING:
         return _("Sending: %(done)s of %(total)s customers done") % figures
     return _("Finished: every one of %(total)s customers has a result") % figures
+
+
+def resting(broadcast: Broadcast, *, at: datetime) -> str:
+    """Why nothing moves although workers run; empty where that is not so."""
+    if not broadcast.is_resting(at):
+        return ""
+    until = {"channel": get_channel(broadcast.channel).label, "time": moment(broadcast.not_before)}
+    return _("The channel cannot be reached (%(channel)s). Nothing is lost; the next try is at %(time)s.") % until
 
 
 def figures(broadcast: Broadcast, *, at: datetime) -> dict[str, Any]:
@@ -116,6 +125,7 @@ def figures(broadcast: Broadcast, *, at: datetime) -> dict[str, Any]:
         "state": state_badge(broadcast),
         "is_moving": broadcast.is_moving(),
         "waits_for_worker": shown.waits_for_worker,
+        "resting": resting(broadcast, at=at),
         "finished_at": moment(broadcast.finished_at),
     }
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import Exists, F, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from customers.bulk import insert_from
@@ -21,14 +21,13 @@ class InboxChannel(Channel):
     """Messages that the storefront shows to the customer who is signed in there. Sent by one INSERT … SELECT."""
 
     label = _("storefront inbox")
-    unreachable_reason = Delivery.Reason.NO_ACCOUNT
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]
         return int(settings.WRITE_BATCH)
 
-    def reachable(self, customers: CustomerQuerySet) -> CustomerQuerySet:
-        return customers.with_account()
+    def obstacles(self, customer: CustomerQuerySet) -> list[When]:
+        return [When(~Exists(customer.with_account()), then=Value(Delivery.Reason.NO_ACCOUNT))]
 
     def send(self, broadcast: Broadcast, deliveries: DeliveryQuerySet, *, at: datetime) -> None:
         insert_from(

@@ -3,9 +3,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import When
 from django.utils.translation import gettext_lazy as _
 
-from messaging.models import Broadcast, Delivery
+from messaging.models import Broadcast
 
 from .base import Channel, ChannelError
 
@@ -21,11 +22,10 @@ class LocmemChannel(Channel):
     """The twin for tests: keeps what it sends in memory."""
 
     label = _("memory (tests)")
-    unreachable_reason = Delivery.Reason.NO_ACCOUNT
     batch_size = 100
 
-    def reachable(self, customers: CustomerQuerySet) -> CustomerQuerySet:
-        return customers
+    def obstacles(self, customer: CustomerQuerySet) -> list[When]:
+        return []
 
     def send(self, broadcast: Broadcast, deliveries: DeliveryQuerySet, *, at: datetime) -> None:
         outbox.extend((broadcast.pk, customer) for customer in deliveries.values_list("customer", flat=True))

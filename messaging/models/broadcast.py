@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
@@ -31,6 +32,10 @@ class BroadcastQuerySet(models.QuerySet["Broadcast"]):
 
     def to_send(self) -> BroadcastQuerySet:
         return self.filter(state=Broadcast.State.SENDING)
+
+    def rested(self, at: datetime) -> BroadcastQuerySet:
+        """Not waiting for a provider that could not be reached."""
+        return self.filter(Q(not_before__isnull=True) | Q(not_before__lte=at))
 
     def moving(self) -> BroadcastQuerySet:
         return self.filter(state__in=[Broadcast.State.PLANNING, Broadcast.State.SENDING])
@@ -98,6 +103,12 @@ class Broadcast(models.Model):
     )
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     progressed_at = models.DateTimeField(_("last progress"), null=True, blank=True)
+    not_before = models.DateTimeField(
+        _("not before"), null=True, editable=False, help_text=_("The channel could not be reached and is left alone.")
+    )
+    failures = models.PositiveSmallIntegerField(
+        _("failures"), default=0, editable=False, help_text=_("Batches in a row for which the channel was down.")
+    )
 
     objects = BroadcastQuerySet.as_manager()
 
@@ -149,6 +160,10 @@ class Broadcast(models.Model):
 
     def is_draft(self) -> bool:
         return self.state == self.State.DRAFT
+
+    def is_resting(self, at: datetime) -> bool:
+        """Waiting for a provider that could not be reached."""
+        return self.state == self.State.SENDING and self.not_before is not None and self.not_before > at
 
     def is_moving(self) -> bool:
         """Being planned or sent."""

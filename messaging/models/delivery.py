@@ -16,7 +16,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=Delivery.State.WAITING)
 
     def lapsed(self, at: datetime) -> DeliveryQuerySet:
-        """Claimed by a worker whose lease has ended: it died, or it stalled too long."""
+        """Claimed until a time that has come: the worker died or stalled too long, or a server has put the row off."""
         return self.filter(state=Delivery.State.CLAIMED, lease_until__lte=at)
 
     def held_by(self, token: str) -> DeliveryQuerySet:
@@ -52,7 +52,11 @@ class Delivery(models.Model):
     class Reason(models.TextChoices):
         NONE = "", ""
         BANNED = "banned", _("banned")
+        OPTED_OUT = "opted_out", _("opted out")
         NO_ACCOUNT = "no_account", _("no account")
+        NO_ADDRESS = "no_address", _("no address")
+        BAD_ADDRESS = "bad_address", _("bad address")
+        LATER = "later", _("put off by the receiving server")
         ERROR = "error", _("error of the channel")
 
     broadcast = models.ForeignKey(

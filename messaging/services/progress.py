@@ -35,5 +35,6 @@ def progress(broadcast: Broadcast, *, at: datetime) -> Progress:
         total=max(counts.total, broadcast.customers().count()) if is_planning else counts.total,
         ledger=counts,
         waits_for_worker=broadcast.is_moving()
+        and not broadcast.is_resting(at)
         and (broadcast.progressed_at is None or broadcast.progressed_at < at - STALLED),
     )

@@ -37,5 +37,5 @@ def wake_stalled(*, at: datetime) -> None:
     stalled = Broadcast.objects.filter(Q(progressed_at__isnull=True) | Q(progressed_at__lt=at - STALLED))
     if stalled.to_plan().exists():
         work_waiting.send(sender=Broadcast, kind=WorkKind.PLAN)
-    if stalled.to_send().exists():
+    if stalled.to_send().rested(at).exists():
         work_waiting.send(sender=Broadcast, kind=WorkKind.SEND)

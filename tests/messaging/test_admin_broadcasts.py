@@ -335,10 +335,14 @@ def test_progress_tells_the_figures_of_a_finished_broadcast(sign_in, manager, se
             "waiting": "0",
             "reason-banned": "1",
             "reason-no_account": "1",
+            "reason-opted_out": "0",
+            "reason-no_address": "0",
+            "reason-bad_address": "0",
             "reason-error": "0",
         },
         "is_moving": False,
         "waits_for_worker": False,
+        "resting": "",
         "finished_at": answer["finished_at"],
     }
 

@@ -6,11 +6,11 @@ import pytest
 
 from blocklist.models import Ban
 from blocklist.services.bans import ban_purchase, lift_ban
-from messaging.channels import get_channel
+from messaging.channels import Channel, get_channel
 from messaging.models import Broadcast, Delivery, InboxMessage
 from messaging.services.broadcasts import Ledger, Preview, ledger, preview, send
 from messaging.services.planning import plan_stretch
-from messaging.services.sending import LEASE, claim
+from messaging.services.sending import claim
 from messaging.services.sending import deliver as deliver_batch
 from tests.factories import NOON, BanFactory, BroadcastFactory, CustomerFactory, GroupFactory
 from tests.parallel import Parallel
@@ -138,7 +138,7 @@ def test_rows_of_a_dead_worker_are_claimed_again_when_its_lease_ends(crowd, mana
     assert Delivery.objects.held_by(dead).count() == 5
     assert reached(broadcast) == set()
 
-    clock.forward(seconds=LEASE.total_seconds() + 1)
+    clock.forward(seconds=Channel.lease.total_seconds() + 1)
     deliver()
     assert ledger(broadcast).by_state["sent"] == 3
 
@@ -150,7 +150,7 @@ def test_worker_whose_lease_was_taken_over_sends_nothing(crowd, manager, plan, c
     plan()
     slow_at = clock()
     slow = claim(broadcast, channel, at=slow_at)
-    clock.forward(seconds=LEASE.total_seconds() + 1)
+    clock.forward(seconds=Channel.lease.total_seconds() + 1)
     quick = claim(broadcast, channel, at=clock())
 
     deliver_batch(broadcast, channel, slow, looked_at=slow_at, clock=clock)
@@ -190,7 +190,7 @@ def test_row_that_no_worker_can_settle_is_given_up(crowd, manager, plan, deliver
     plan()
     for _ in range(5):
         claim(broadcast, get_channel("inbox"), at=clock())
-        clock.forward(seconds=LEASE.total_seconds() + 1)
+        clock.forward(seconds=Channel.lease.total_seconds() + 1)
 
     deliver()
 

@@ -24,6 +24,8 @@
     part("progress").max = figures.total || 1;
     part("progress").value = figures.done;
     part("waits").hidden = !figures.waits_for_worker;
+    part("resting").textContent = figures.resting;
+    part("resting").hidden = !figures.resting;
     part("finished").textContent = figures.finished_at;
     var badge = part("state-badge").firstElementChild;
     badge.textContent = figures.state_label;
