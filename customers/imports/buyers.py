@@ -43,7 +43,7 @@ def keep_buyers(buyers: Sequence[ToldBuyer], loading: Loading) -> list[int | Non
 
 
 def _fill_regions(buyers: Sequence[ToldBuyer], found: Sequence[Customer | None]) -> None:
-    """Where a customer lives is only told to the first who asks: what the staff entered stays."""
+    """Say where a found customer lives if nobody has said so yet; what stands there already stays."""
     filled: dict[int, Customer] = {}
     for buyer, customer in zip(buyers, found, strict=True):
         if customer and buyer.province and not (customer.province or customer.city):
