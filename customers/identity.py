@@ -29,6 +29,12 @@ class Identity:
     def is_empty(self) -> bool:
         return not (self.nick or self.external_id or self.contact_keys())
 
+    def names(self) -> dict[str, str]:
+        """What can be looked up: nick and external id as they stand, contact values by their keys; no masked one."""
+        nick = "" if is_masked(self.nick) else self.nick
+        accounts = {"nick": nick, "external_id": self.external_id}
+        return {name: value for name, value in accounts.items() if value} | self.contact_keys()
+
     def contact_values(self) -> dict[str, str]:
         """The contact values that were told, by kind."""
         values = {"phone": self.phone, "email": self.email, "address": self.address}

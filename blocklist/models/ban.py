@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, Expression, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
@@ -20,7 +20,7 @@ class BanQuerySet(models.QuerySet["Ban"]):
         """Not ended by anybody. One that is past its end may still be open: nothing has to run at that moment."""
         return self.filter(ended_at__isnull=True)
 
-    def standing(self, at: datetime) -> BanQuerySet:
+    def standing(self, at: datetime | Expression) -> BanQuerySet:
         """In force at that moment."""
         return self.open().filter(Q(until__isnull=True) | Q(until__gt=at))
 

@@ -147,8 +147,13 @@ class BuyerBody(StrictSerializer):
 
     def buyer(self, source: Source) -> Identity:
         """The validated identifiers, as that source means them."""
-        told = {name: self.validated_data.get(name, "") for name in IDENTIFIERS}
-        return Identity(source_id=source.pk, **told)
+        return buyer_in(self.validated_data, source)
+
+
+def buyer_in(facts: Mapping[str, Any], source: Source) -> Identity:
+    """The identifiers among validated members, as that source means them."""
+    told = {name: facts.get(name, "") for name in IDENTIFIERS}
+    return Identity(source_id=source.pk, **told)
 
 
 class LineBody(StrictSerializer):

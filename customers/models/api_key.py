@@ -4,14 +4,14 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Expression, Q
 from django.utils.translation import gettext_lazy as _
 
 from .source import Source
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def usable(self, at: datetime) -> ApiKeyQuerySet:
+    def usable(self, at: datetime | Expression) -> ApiKeyQuerySet:
         return self.filter(revoked_at__isnull=True).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
 
 

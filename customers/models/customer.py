@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Expression, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -72,17 +73,18 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
         A masked or empty value names nobody.
         """
-        accounts = Q()
-        if asked.nick and not identity.is_masked(asked.nick):
-            accounts |= Q(nick=asked.nick)
-        if asked.external_id:
-            accounts |= Q(external_id=asked.external_id)
-        named = Q()
+        return self.named_by(asked.source_id, asked.names())
+
+    def named_by(self, source_id: int | Expression, names: Mapping[str, Any]) -> CustomerQuerySet:
+        """The same for the names that an identity gives, or for expressions that stand for them."""
+        accounts, contacts, named = Q(), Q(), Q()
+        for name, value in names.items():
+            if name in ("nick", "external_id"):
+                accounts |= Q(**{name: value})
+            else:
+                contacts |= Q(kind=name, key=value)
         if accounts:
-            named |= Q(pk__in=Account.objects.filter(accounts, source_id=asked.source_id).values("customer"))
-        contacts = Q()
-        for kind, key in asked.contact_keys().items():
-            contacts |= Q(kind=kind, key=key)
+            named |= Q(pk__in=Account.objects.filter(accounts, source_id=source_id).values("customer"))
         if contacts:
             named |= Q(pk__in=ContactValue.objects.filter(contacts).values("customer"))
         return self.filter(named) if named else self.none()

@@ -6,14 +6,16 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import CharField, DateTimeField, Q
 from django.utils.translation import gettext as _
 
 from customers.models import ApiKey, Source, User
+from customers.prepared import Prepared, Slot
 
 from . import audit
 
@@ -63,10 +65,16 @@ def find_key(secret: str, *, at: datetime) -> ApiKey | None:
 
     None for an unknown, expired or revoked one, and for one whose user has left the staff.
     """
-    key = ApiKey.objects.usable(at).select_related("source", "user").filter(key_hash=hash_key(secret)).first()
+    key = _usable_key().first(at=at, key_hash=hash_key(secret))
     if key is None or (key.user is not None and not (key.user.is_active and key.user.is_staff)):
         return None
     return key
+
+
+@cache
+def _usable_key() -> Prepared[ApiKey]:
+    usable = ApiKey.objects.usable(Slot("at", DateTimeField())).select_related("source", "user")
+    return Prepared(usable.filter(key_hash=Slot("key_hash", CharField())))
 
 
 def note_use(key: ApiKey, *, at: datetime) -> None:

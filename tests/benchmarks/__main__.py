@@ -1,4 +1,4 @@
-"""`make bench`: each speed against a named baseline in the same run, on SQLite and, with TEST_DATABASE_URL, PostgreSQL."""
+"""`make bench`: each speed against a baseline in the same run, on SQLite and, with TEST_DATABASE_URL, PostgreSQL."""
 
 import argparse
 import json

@@ -25,9 +25,7 @@ def measure(*, customers, rounds):
     def bare():
         of = new_broadcast(user, Broadcast.State.DRAFT)
         rows = Customer.objects.bound()
-        return seconds(
-            lambda: insert_from(InboxMessage, rows, broadcast=of, customer=F("pk"), sent_at=timezone.now())
-        )
+        return seconds(lambda: insert_from(InboxMessage, rows, broadcast=of, customer=F("pk"), sent_at=timezone.now()))
 
     ours, baseline = in_turn(deliver, bare, rounds)
     yield Result(

@@ -56,7 +56,7 @@ def deliver(user):
 
 
 def bare(port, prepared):
-    told = [(re.search(rb"\nTo: .*?([^\s<]+@[^\s>]+)", text)[1].decode(), text) for text in prepared]
+    told = [(re.search(rb"\nTo: [^@]*?([^\s<]+@[^\s>]+)", text)[1].decode(), text) for text in prepared]
 
     def send():
         with smtplib.SMTP("127.0.0.1", port) as server:

@@ -100,10 +100,10 @@ def write_files(folder, customers):
         ("order_id", "payment_sequential", "payment_value"),
         ((number, 1, "72.19") for number in numbers),
     )
+    review = ("review_id", "order_id", "review_score", "review_comment_title", "review_comment_message")
     write(
         folder / "olist_order_reviews_dataset.csv",
-        ("review_id", "order_id", "review_score", "review_comment_title", "review_comment_message")
-        + ("review_creation_date", "review_answer_timestamp"),
+        (*review, "review_creation_date", "review_answer_timestamp"),
         ((number, number, 5, "", "Muito bom", when.format(8), when.format(9)) for number in numbers),
     )
     write(

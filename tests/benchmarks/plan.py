@@ -23,9 +23,7 @@ def measure(*, customers, rounds):
     def bare():
         to = new_broadcast(user, Broadcast.State.DRAFT)
         rows = Customer.objects.bound()
-        return seconds(
-            lambda: insert_from(Delivery, rows, broadcast=to, customer=F("pk"), planned_at=timezone.now())
-        )
+        return seconds(lambda: insert_from(Delivery, rows, broadcast=to, customer=F("pk"), planned_at=timezone.now()))
 
     ours, baseline = in_turn(plan, bare, rounds)
     yield Result(
