@@ -52,7 +52,7 @@ def customer_name(customer: Customer) -> SafeString:
 def linked_name(customer: Customer | None) -> SafeString | str:
     """The name as a link to the customer's page."""
     if customer is None:
-        return _("unknown")
+        return _("unidentified buyer")
     return format_html('<a href="{}">{}</a>', customer.get_absolute_url(), customer_name(customer))
 
 
