@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from customers.filters import OrderFilter
-from customers.models import Order, OrderLine, User
+from customers.models import Order, OrderLine
 from customers.services.orders import LineFacts, OrderFacts, take_order, update_order
 
 from .access import Access, asked_source, asking_key, require
@@ -143,7 +143,7 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Or
         order = self.get_object()
         body = OrderChange(data=request.data)
         body.is_valid(raise_exception=True)
-        user = cast(User, request.user) if request.user.is_authenticated else None
+        user = request.user if request.user.is_authenticated else None
         update_order(order, at=timezone.now(), by=user, **body.validated_data)
         return Response(OrderSerializer(order).data)
 
