@@ -60,7 +60,7 @@ class Visit:
         self.page = context.new_page()
 
     def listen(self, page):
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("console", self.hear)
         page.on("pageerror", lambda error: self.trouble.append((page.url, str(error))))
         page.on("response", self.look)
