@@ -133,9 +133,9 @@ BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x00", "\x85", "\u2028", "\u2029"
 def test_no_line_break_in_any_value_makes_a_header_of_its_own(db, line_break, place):
     evil = f"x{line_break}Bcc: eve@example.com{line_break}{line_break}Hello"
     # unsaved: PostgreSQL stores no NUL
-    product = ProductFactory.build(pk=1, name=evil if place == "product" else "Tea")
+    product = ProductFactory.build(pk=1, source=None, name=evil if place == "product" else "Tea")
     subject = f"{evil} {{product}}" if place == "subject" else "{product} for {nick}"
-    broadcast = BroadcastFactory.build(pk=1, channel="email", subject=subject, body="{nick}", product=product)
+    broadcast = BroadcastFactory.build(pk=1, by=None, channel="email", subject=subject, body="{nick}", product=product)
     who = recipient(
         nick=evil if place == "nick" else "ann",
         language=evil if place == "language" else "",
