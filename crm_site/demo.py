@@ -159,7 +159,12 @@ def _seed_customers(source: Source, dice: random.Random, *, count: int, at: date
             Account(customer=person, source=source, external_id=nick, nick=nick) for person, nick in named
         )
         ContactValue.objects.bulk_create(
-            _phone(person, f"1990000{number % 10_000:04d}")
+            _contact(person, ContactValue.Kind.EMAIL, f"buyer{number}@example.com")
+            for person, number in zip(people, batch, strict=True)
+            if number % 3 == 0
+        )
+        ContactValue.objects.bulk_create(
+            _contact(person, ContactValue.Kind.PHONE, f"1990000{number:04d}")
             for person, number in zip(people, batch, strict=True)
             if number < 10_000
         )
@@ -172,10 +177,8 @@ def _person(dice: random.Random, *, at: datetime) -> Customer:
     return Customer(province=province, city=city, registered_at=at - known_for, language=language)
 
 
-def _phone(person: Customer, number: str) -> ContactValue:
-    return ContactValue(
-        customer=person, kind=ContactValue.Kind.PHONE, value=number, key=identity.contact_key("phone", number)
-    )
+def _contact(person: Customer, kind: str, value: str) -> ContactValue:
+    return ContactValue(customer=person, kind=kind, value=value, key=identity.contact_key(kind, value))
 
 
 def _seed_test_buyers(source: Source, *, at: datetime) -> None:

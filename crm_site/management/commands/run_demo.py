@@ -27,7 +27,7 @@ class Command(BaseCommand):
             check_port_is_free(HOST, port, instead="PORT=8001 make run")
         except CannotStart as error:
             raise CommandError(str(error)) from error
-        environment = demo_environment()
+        environment = demo_environment(port)
         self.say("Preparing the demo shop …")
         if subprocess.run([*manage(), "prepare_demo"], env=environment, check=False).returncode:
             raise CommandError("The demo shop could not be prepared; the reason stands above.")
@@ -41,8 +41,8 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def demo_environment() -> dict[str, str]:
-    """The environment of the demo's processes: this machine's, but never a real shop's database, queue or keys.
+def demo_environment(port: int) -> dict[str, str]:
+    """The environment of the demo's processes: this machine's, but never a real shop's database, queue, mail or keys.
 
     The hash key is that of a bare `manage.py`, which speaks to the same database.
     """
@@ -59,6 +59,8 @@ def demo_environment() -> dict[str, str]:
         "CSRF_TRUSTED_ORIGINS": "",
         "TASKS_BACKEND": "database",
         "REDIS_URL": "",
+        "EMAIL_URL": "consolemail://",
+        "PUBLIC_URL": f"http://{HOST}:{port}",
         "PYTHONUNBUFFERED": "1",
     }
 
