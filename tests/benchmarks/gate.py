@@ -63,7 +63,10 @@ def serving():
         stderr=subprocess.DEVNULL,
     )
     try:
+        end = time.monotonic() + 60
         while not is_up(port):
+            if server.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("The server of the benchmark did not come up.")
             time.sleep(0.1)
         yield port
     finally:
