@@ -37,6 +37,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ("customers.Review", "reviews"),
                 ("customers.Group", "sell"),
                 ("customers.ImportRun", "upload_file"),
+                ("customers.Job", "work_history"),
             ],
         ),
         (_("Service"), [("customers.Inquiry", "forum"), ("customers.Agent", "support_agent")]),

@@ -19,6 +19,8 @@ _LOOK = (
     "customers.view_review",
     "customers.view_agent",
     "customers.view_inquiry",
+    "customers.view_job",
+    "customers.view_notification",
     "blocklist.view_ban",
     "blocklist.view_attempt",
     "messaging.view_broadcast",
@@ -36,6 +38,7 @@ _SERVE = (
     "messaging.send_broadcast",
 )
 _LEAD = (
+    "customers.view_any_customer",
     "customers.view_contact",
     "customers.bind_any_customer",
     "customers.add_group",

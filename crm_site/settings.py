@@ -167,6 +167,11 @@ INQUIRY_CONTINUES_FOR = timedelta(hours=env.float("INQUIRY_CONTINUES_HOURS", def
 # Whoever first answers the inquiry of a customer without an exclusive agent becomes that agent.
 BIND_ON_FIRST_ANSWER = env.bool("BIND_ON_FIRST_ANSWER", default=True)
 
+# What agents see of the customers of other agents: "all" (see and change), "read" (see), "own" (neither).
+AGENTS_SEE_CUSTOMERS = env.str("AGENTS_SEE_CUSTOMERS", default="all")
+if AGENTS_SEE_CUSTOMERS not in ("all", "read", "own"):
+    raise ImproperlyConfigured("AGENTS_SEE_CUSTOMERS must be 'all', 'read' or 'own'.")
+
 # Files --------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

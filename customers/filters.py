@@ -20,6 +20,7 @@ from .models import Account, Agent, Customer, Group, Inquiry, Order, Source
 from .parts import parts
 
 if TYPE_CHECKING:
+    from .models import User
     from .models.customer import CustomerQuerySet
 
 
@@ -66,6 +67,20 @@ def _lists(data: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     """The values by name, as a QueryDict has them; stored filter values are a plain dict."""
     for name, value in data.items():
         yield name, value if isinstance(value, list) else [value]
+
+
+def stored(data: QueryDict) -> dict[str, list[str]]:
+    """Filter values as a row keeps them (JSON): by name, without the empty ones."""
+    lists = {name: [str(value) for value in values if value] for name, values in data.lists()}
+    return {name: values for name, values in lists.items() if values}
+
+
+def restored(values: Mapping[str, list[str]]) -> QueryDict:
+    """What `stored` made of filter values, as a filter set reads them."""
+    data = QueryDict(mutable=True)
+    for name, several in values.items():
+        data.setlist(name, several)
+    return data
 
 
 class MomentFilter(IsoDateTimeFilter):  # type: ignore[misc]
@@ -125,8 +140,10 @@ class CustomerFilter(StrictFilterSet):
         model = Customer
         fields: list[str] = []
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
+        """`user`: whose "mine" is meant, where no request tells it."""
         super().__init__(*args, **kwargs)
+        self.user = user or getattr(self.request, "user", None)
         for name, make in parts.filters.items():
             added = make()
             added.field_name = added.field_name or name

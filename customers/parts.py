@@ -5,7 +5,7 @@ Nothing here names an upper app. A part that needs a condition of an upper app b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,11 +14,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django_filters import Filter
     from django_stubs_ext import StrOrPromise
 
-    from .models import Customer, Product
+    from .models import Customer, Product, User
     from .models.customer import CustomerQuerySet
+    from .services.jobs import JobKind
 
 
 Annotate: TypeAlias = "Callable[[CustomerQuerySet, HttpRequest, datetime], CustomerQuerySet]"
@@ -79,6 +81,75 @@ class ProductAction:
     url: Callable[[Product, HttpRequest], str]
 
 
+@dataclass(frozen=True)
+class NotificationKind:
+    """A kind of news at the bell: what it is called in the preferences, and how its parameters are told.
+
+    `tell(parameters)` is called when somebody looks, so it speaks his language.
+    """
+
+    name: str
+    label: StrOrPromise
+    tell: Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
+class TimelineSource:
+    """One kind of entries of a customer's timeline.
+
+    `rows(customers, user)` is a queryset of one app's rows with the annotations `timeline_at` (when) and
+    `timeline_id` (its key), already narrowed to what the user may see; `show(ids, request)` makes the entries of one
+    page of them, by their keys.
+    """
+
+    name: str
+    label: StrOrPromise
+    rows: Callable[[CustomerQuerySet, User], QuerySet[Any]]
+    show: Callable[[list[int], HttpRequest], dict[int, TimelineEntry]]
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """What a timeline shows of one thing that happened: one line, perhaps a second one, and where it leads."""
+
+    title: StrOrPromise
+    text: StrOrPromise = ""
+    by: str = ""
+    url: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason why a customer cannot, or can, be messaged or buy now. `code` is stable, for REST clients."""
+
+    code: str
+    sentence: StrOrPromise
+    by: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Contactability:
+    """One question of the box "can this customer be messaged, can he buy now?": the reasons against, empty for yes."""
+
+    name: str
+    label: StrOrPromise
+    reasons: Callable[[Customer, datetime], list[Reason]]
+
+
+@dataclass(frozen=True)
+class MergePart:
+    """What an app does with its rows when one customer is merged into another, inside the transaction of the merge.
+
+    `move(kept, merged, by, at)` moves the rows or folds them (the stricter of two stays) and returns the ids of what it
+    moved, by kind, for the record.
+    """
+
+    name: str
+    move: Callable[[Customer, Customer, User, datetime], dict[str, list[int]]]
+
+
 @dataclass
 class Parts:
     filters: dict[str, Callable[[], Filter]] = field(default_factory=dict)
@@ -88,6 +159,11 @@ class Parts:
     boxes: list[Box] = field(default_factory=list)
     card_boxes: list[Box] = field(default_factory=list)
     product_actions: list[ProductAction] = field(default_factory=list)
+    job_kinds: dict[str, type[JobKind]] = field(default_factory=dict)
+    notification_kinds: dict[str, NotificationKind] = field(default_factory=dict)
+    timeline: list[TimelineSource] = field(default_factory=list)
+    contactability: list[Contactability] = field(default_factory=list)
+    merge_parts: list[MergePart] = field(default_factory=list)
 
 
 parts = Parts()

@@ -8,3 +8,6 @@ orders_imported = Signal()
 
 # Orders whose buyer was unknown when they were recorded and is known now: `orders` (a queryset), `source`.
 orders_identified = Signal()
+
+# Jobs wait for a worker. Sent when the transaction that wrote them has committed.
+work_waiting = Signal()

@@ -1,4 +1,4 @@
-from . import agents, customers, events, groups, import_runs, inquiries, orders, products, reviews, users
+from . import agents, customers, events, groups, import_runs, inquiries, jobs, orders, products, reviews, users
 
 __all__ = [
     "agents",
@@ -7,6 +7,7 @@ __all__ = [
     "groups",
     "import_runs",
     "inquiries",
+    "jobs",
     "orders",
     "products",
     "reviews",

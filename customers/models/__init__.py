@@ -7,6 +7,8 @@ from .contact import ContactValue
 from .customer import Customer, Group
 from .import_run import ImportRun
 from .inquiry import Inquiry, InquiryMessage
+from .job import Job, JobRow
+from .notification import Notification
 from .order import Order, OrderLine, Refund
 from .product import Product
 from .review import Review
@@ -27,6 +29,9 @@ __all__ = [
     "ImportRun",
     "Inquiry",
     "InquiryMessage",
+    "Job",
+    "JobRow",
+    "Notification",
     "Order",
     "OrderLine",
     "Product",

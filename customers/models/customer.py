@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, Expression, OuterRef, Q
 from django.urls import reverse
@@ -45,6 +46,30 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def served_by(self, user: User) -> CustomerQuerySet:
         """Whose exclusive agent is this staff user."""
         return self.filter(agent__user=user)
+
+    def visible_to(self, user: User) -> CustomerQuerySet:
+        """Whom this staff user sees in list, page, API and export (setting AGENTS_SEE_CUSTOMERS).
+
+        Who may see any customer (leads, managers) sees all, and so do agents unless the setting is `own`.
+        """
+        if settings.AGENTS_SEE_CUSTOMERS != "own" or user.has_perm("customers.view_any_customer"):
+            return self
+        return self.served_now_by(user)
+
+    def editable_by(self, user: User) -> CustomerQuerySet:
+        """Whom this staff user may change: anybody, or only those whom he serves (setting AGENTS_SEE_CUSTOMERS)."""
+        if not user.has_perm("customers.change_customer"):
+            return self.none()
+        if settings.AGENTS_SEE_CUSTOMERS == "all" or user.has_perm("customers.view_any_customer"):
+            return self
+        return self.served_now_by(user)
+
+    def served_now_by(self, user: User) -> CustomerQuerySet:
+        """His own customers, and those whose running inquiry he has."""
+        from .inquiry import Inquiry  # noqa: PLC0415  (an inquiry knows its customer; this goes the other way)
+
+        running = Inquiry.objects.running().filter(agent__user=user)
+        return self.filter(Q(agent__user=user) | Q(pk__in=running.values("customer")))
 
     def bound_since(self, moment: datetime) -> CustomerQuerySet:
         """Whose binding to the agent they have began then or later."""
@@ -166,6 +191,7 @@ class Customer(Imported):
             models.Index(fields=["-last_trade_at", "-id"], name="customer_last_trade"),
         ]
         permissions = [
+            ("view_any_customer", _("May see and change the customers of all agents, whatever the shop's setting")),
             ("view_contact", _("May see contact data unmasked")),
             ("bind_customer", _("May bind a customer without an agent to himself")),
             ("bind_any_customer", _("May bind and hand over any customer")),

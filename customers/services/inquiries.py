@@ -17,6 +17,7 @@ from customers.models import Agent, Customer, Inquiry, InquiryMessage, Source, U
 from . import audit
 from .bindings import bind_by_answer
 from .people import keep_customer
+from .routing import Routing, give_to, record_routing, route_for, running_state
 
 LONGEST_TEXT = 4000
 Reason, State = Inquiry.Reason, Inquiry.State
@@ -36,14 +37,6 @@ class Reception:
 
     inquiry: Inquiry
     created: bool
-
-
-@dataclass(frozen=True)
-class Routing:
-    """Where an inquiry goes, and why; nobody has it while it waits."""
-
-    agent: Agent | None
-    reason: Inquiry.Reason
 
 
 def receive(buyer: Identity, *, source: Source, text: str, at: datetime) -> Reception | None:
@@ -85,7 +78,7 @@ def answer(inquiry: Inquiry, *, text: str, by: User, at: datetime) -> InquiryMes
         locks.route_alone()
         inquiry = _running(inquiry, by=by)
         if inquiry.agent is None:
-            _route(inquiry, Routing(Agent.objects.filter(user=by, is_active=True).first(), Reason.GIVEN), by=by, at=at)
+            give_to(inquiry, Routing(Agent.objects.filter(user=by, is_active=True).first(), Reason.GIVEN), by=by, at=at)
         inquiry.first_reply_at = inquiry.first_reply_at or at
         inquiry.state = State.WAITING if inquiry.agent is None else State.OPEN
         inquiry.save(update_fields=["first_reply_at", "state"])
@@ -117,7 +110,7 @@ def give(inquiry: Inquiry, *, agent: Agent, by: User, at: datetime) -> None:
         locks.route_alone()
         current = _running(inquiry, by=by)
         if current.agent != agent:
-            _route(current, Routing(agent, Reason.GIVEN), by=by, at=at)
+            give_to(current, Routing(agent, Reason.GIVEN), by=by, at=at)
 
 
 def why_may_not_answer(inquiry: Inquiry) -> str:
@@ -160,15 +153,15 @@ def _continue(inquiry: Inquiry, *, at: datetime) -> Inquiry:
     """It stays with its agent while he is online or suspended; an offline agent's goes the way of a new one."""
     stays = inquiry.agent_id is not None and Agent.objects.here().filter(pk=inquiry.agent_id).exists()
     if not stays:
-        _route(inquiry, _routing(inquiry.customer), by=None, at=at)
+        give_to(inquiry, route_for(inquiry.customer), by=None, at=at)
     elif inquiry.is_closed():
-        inquiry.state, inquiry.closed_at = _state(inquiry), None
+        inquiry.state, inquiry.closed_at = running_state(inquiry), None
         inquiry.save(update_fields=["state", "closed_at"])
     return inquiry
 
 
 def _open(customer: Customer, *, source: Source, at: datetime) -> Inquiry:
-    routing = _routing(customer)
+    routing = route_for(customer)
     inquiry = Inquiry.objects.create(
         customer=customer,
         source=source,
@@ -178,46 +171,8 @@ def _open(customer: Customer, *, source: Source, at: datetime) -> Inquiry:
         opened_at=at,
         last_message_at=at,
     )
-    _record_routing(inquiry, by=None, at=at)
+    record_routing(inquiry, by=None, at=at)
     return inquiry
-
-
-def _routing(customer: Customer) -> Routing:
-    """The exclusive agent if he is online, else the least busy agent online, else nobody: then a lead sees it."""
-    online = Agent.objects.online()
-    if customer.agent_id and (exclusive := online.filter(pk=customer.agent_id).first()):
-        return Routing(exclusive, Reason.EXCLUSIVE)
-    agent = online.least_busy()
-    if agent is None:
-        return Routing(None, Reason.NOBODY_ONLINE)
-    if customer.agent is None:
-        return Routing(agent, Reason.UNBOUND)
-    is_suspended = customer.agent.status == Agent.Status.SUSPENDED
-    return Routing(agent, Reason.EXCLUSIVE_SUSPENDED if is_suspended else Reason.EXCLUSIVE_OFFLINE)
-
-
-def _route(inquiry: Inquiry, routing: Routing, *, by: User | None, at: datetime) -> None:
-    """Let the inquiry run, with that agent; write it down where that is another one, or another reason."""
-    if routing.agent is None and by is not None:
-        return  # a lead who is no agent answers: it still waits for one
-    changed = (inquiry.agent, inquiry.routed_reason) != (routing.agent, routing.reason)
-    inquiry.agent, inquiry.routed_reason = routing.agent, routing.reason
-    inquiry.state, inquiry.closed_at = _state(inquiry), None
-    inquiry.save(update_fields=["agent", "routed_reason", "state", "closed_at"])
-    if changed:
-        _record_routing(inquiry, by=by, at=at)
-
-
-def _state(inquiry: Inquiry) -> Inquiry.State:
-    """The state of a running inquiry."""
-    if inquiry.agent is None:
-        return State.WAITING
-    return State.OPEN if inquiry.first_reply_at else State.NEW
-
-
-def _record_routing(inquiry: Inquiry, *, by: User | None, at: datetime) -> None:
-    this = Inquiry.objects.filter(pk=inquiry.pk)
-    audit.record("inquiry.routed", this, by=by, at=at, fields=["agent"], reason=inquiry.routed_reason)
 
 
 def _say(

@@ -17,7 +17,8 @@ from redis import RedisError
 
 from crm_site.models import Heartbeat
 from crm_site.tasks import beat_as_worker
-from messaging.services.work import wake_stalled
+from customers.services import jobs
+from messaging.services import work
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Scheduler:
         """Do what is due at that moment."""
         Heartbeat.objects.beat(Heartbeat.Process.SCHEDULER, at=at)
         if self.waking.is_due(at):
-            wake_stalled(at=at)
+            work.wake_stalled(at=at)
+            jobs.wake_stalled(at=at)
             self.waking.last_at = at
         if self.asking_worker.is_due(at):
             beat_as_worker.enqueue()
