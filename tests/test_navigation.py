@@ -23,12 +23,12 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
     }
 
     work = {
-        "Customers": ["Customers", "Orders", "Products", "Reviews", "Groups"],
+        "Customers": ["Customers", "Orders", "Products", "Reviews", "Groups", "Jobs"],
         "Service": ["Inquiries", "Agents"],
         "Blocklist": ["Bans", "Refused attempts"],
         "Messages": ["Broadcasts", "Deliveries"],
     }
-    more = {**work, "Customers": [*work["Customers"], "Import runs"], "Reports": ["Audit events"]}
+    more = {**work, "Customers": [*work["Customers"][:-1], "Import runs", "Jobs"], "Reports": ["Audit events"]}
     assert seen == {"agent": work, "lead": more, "root": {**more, "Staff": ["Users", "Roles"]}, "none": {}}
 
 
