@@ -39,6 +39,9 @@ _SERVE = (
 )
 _LEAD = (
     "customers.view_any_customer",
+    "customers.merge_customer",
+    "customers.view_duplicate",
+    "customers.view_merge",
     "customers.view_contact",
     "customers.bind_any_customer",
     "customers.add_group",

@@ -8,6 +8,7 @@ from .customer import Customer, Group
 from .import_run import ImportRun
 from .inquiry import Inquiry, InquiryMessage
 from .job import Job, JobRow
+from .merge import Duplicate, Merge
 from .notification import Notification
 from .order import Order, OrderLine, Refund
 from .product import Product
@@ -22,6 +23,7 @@ __all__ = [
     "Binding",
     "ContactValue",
     "Customer",
+    "Duplicate",
     "Event",
     "EventRow",
     "FormerNick",
@@ -31,6 +33,7 @@ __all__ = [
     "InquiryMessage",
     "Job",
     "JobRow",
+    "Merge",
     "Notification",
     "Order",
     "OrderLine",

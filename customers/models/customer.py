@@ -37,6 +37,10 @@ class Group(models.Model):
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
+    def unmerged(self) -> CustomerQuerySet:
+        """Who was not found to be somebody else."""
+        return self.filter(merged_into__isnull=True)
+
     def bound(self) -> CustomerQuerySet:
         return self.filter(agent__isnull=False)
 
@@ -50,19 +54,20 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def visible_to(self, user: User) -> CustomerQuerySet:
         """Whom this staff user sees in list, page, API and export (setting AGENTS_SEE_CUSTOMERS).
 
-        Who may see any customer (leads, managers) sees all, and so do agents unless the setting is `own`.
+        Who may see any customer (leads, managers) sees all, and so do agents unless the setting is `own`. Nobody sees
+        one who was merged into another: he is that other now.
         """
         if settings.AGENTS_SEE_CUSTOMERS != "own" or user.has_perm("customers.view_any_customer"):
-            return self
-        return self.served_now_by(user)
+            return self.unmerged()
+        return self.unmerged().served_now_by(user)
 
     def editable_by(self, user: User) -> CustomerQuerySet:
         """Whom this staff user may change: anybody, or only those whom he serves (setting AGENTS_SEE_CUSTOMERS)."""
         if not user.has_perm("customers.change_customer"):
             return self.none()
         if settings.AGENTS_SEE_CUSTOMERS == "all" or user.has_perm("customers.view_any_customer"):
-            return self
-        return self.served_now_by(user)
+            return self.unmerged()
+        return self.unmerged().served_now_by(user)
 
     def served_now_by(self, user: User) -> CustomerQuerySet:
         """His own customers, and those whose running inquiry he has."""
@@ -166,6 +171,16 @@ class Customer(Imported):
     province = models.CharField(_("province"), max_length=60, blank=True)
     city = models.CharField(_("city"), max_length=80, blank=True)
     registered_at = models.DateTimeField(_("known since"))
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        db_index=False,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("merged into"),
+        help_text=_("Who he was found to be: all that was his is that one's."),
+    )
 
     # Trade figures: kept by services.trade_figures, which defines each of them.
     trade_count = models.PositiveIntegerField(_("trade count"), default=0)
@@ -187,11 +202,14 @@ class Customer(Imported):
         indexes = [
             # the agent's own list, and the audience "one agent's customers" in order of planning
             models.Index(fields=["agent", "id"], name="customer_agent"),
+            # who was merged into this customer
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="customer_merged_into"),
             # the list sorted by last trade, which is how it opens
             models.Index(fields=["-last_trade_at", "-id"], name="customer_last_trade"),
         ]
         permissions = [
             ("view_any_customer", _("May see and change the customers of all agents, whatever the shop's setting")),
+            ("merge_customer", _("May merge customers who are the same person")),
             ("view_contact", _("May see contact data unmasked")),
             ("bind_customer", _("May bind a customer without an agent to himself")),
             ("bind_any_customer", _("May bind and hand over any customer")),
