@@ -15,12 +15,14 @@ from .product import Product
 from .review import Review
 from .source import Source
 from .user import User
+from .working_hours import ClosedDay, WorkingHours
 
 __all__ = [
     "Account",
     "Agent",
     "ApiKey",
     "Binding",
+    "ClosedDay",
     "ContactValue",
     "Customer",
     "Duplicate",
@@ -42,4 +44,5 @@ __all__ = [
     "Review",
     "Source",
     "User",
+    "WorkingHours",
 ]
