@@ -11,3 +11,6 @@ orders_identified = Signal()
 
 # Jobs wait for a worker. Sent when the transaction that wrote them has committed.
 work_waiting = Signal()
+
+# An answer goes out to the buyer, an agent's or an automatic one: `message`, an InquiryMessage.
+message_answered = Signal()

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from customers import locks
 from customers.identity import Identity
 from customers.models import Agent, Customer, Inquiry, InquiryMessage, Source, User
+from customers.signals import message_answered
 
 from . import audit
 from .bindings import bind_by_answer
@@ -180,4 +181,7 @@ def _say(
 ) -> InquiryMessage:
     inquiry.last_message_at = at
     inquiry.save(update_fields=["last_message_at"])
-    return InquiryMessage.objects.create(inquiry=inquiry, author=author, user=by, text=text, at=at)
+    message = InquiryMessage.objects.create(inquiry=inquiry, author=author, user=by, text=text, at=at)
+    if author != InquiryMessage.Author.BUYER:
+        message_answered.send(sender=InquiryMessage, message=message)
+    return message

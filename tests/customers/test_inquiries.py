@@ -11,6 +11,7 @@ from customers.models import Account, Agent, Binding, Customer, Event, Inquiry, 
 from customers.services import inquiries
 from customers.services.agents import MayNotSetStatus, set_status
 from customers.services.inquiries import InquiryClosed, MayNotAnswer
+from customers.signals import message_answered
 from tests.factories import (
     NOON,
     AgentFactory,
@@ -292,3 +293,17 @@ def test_many_buyers_in_parallel_are_shared_evenly():
 
     running = Agent.objects.with_running_inquiries().order_by("pk").values_list("running_count", flat=True)
     assert list(running) == [10, 10, 10, 10]
+
+
+def test_answer_is_told_upwards_and_a_buyers_message_is_not(write, agent):
+    told = []
+
+    def hear(sender, message, **kwargs):
+        told.append((message.author, message.text))
+
+    message_answered.connect(hear)
+    write()
+    inquiries.answer(Inquiry.objects.get(), text="Hello, too", by=agent.user, at=LATER)
+    message_answered.disconnect(hear)
+
+    assert told == [("agent", "Hello, too")]
