@@ -21,6 +21,10 @@ def script(request: HttpRequest) -> str:
     return static("crm_site/panel.js")
 
 
+def order_flags_script(request: HttpRequest) -> str:
+    return static("customers/order_flags.js")
+
+
 def icon(request: HttpRequest) -> str:
     return static("crm_site/icon.svg")
 

@@ -203,7 +203,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "STYLES": ["crm_site.navigation.stylesheet"],
-    "SCRIPTS": ["crm_site.navigation.script"],
+    "SCRIPTS": ["crm_site.navigation.script", "crm_site.navigation.order_flags_script"],
     "SIDEBAR": {"navigation": "crm_site.navigation.sidebar"},
     "DASHBOARD_CALLBACK": "crm_site.dashboard.dashboard",
 }

@@ -85,7 +85,7 @@ def _card(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str
         "row_actions": [column.show(row, request) for column in parts.list_columns if column.is_last],
         "boxes": [render_to_string(box.template, box.context(row, request, at), request) for box in parts.card_boxes],
         "figures": figures(row),
-        "orders": last_orders(row, SHOWN_ORDERS) if user.has_perm("customers.view_order") else None,
+        "orders": last_orders(row, SHOWN_ORDERS, request) if user.has_perm("customers.view_order") else None,
         "inquiry": inquiries.first() if user.has_perm("customers.view_inquiry") else None,
         "bind_to_me": bind_to_me,
         "advice": _advice(row, bind_to_me, user_id=user.pk),

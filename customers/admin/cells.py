@@ -10,7 +10,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from customers.models import Order, User
+from customers.models import User
 
 NOTHING = "–"
 
@@ -39,12 +39,3 @@ def staff_name(user: User | None) -> str:
 def badge(text: str, *, kind: str, title: str = "") -> SafeString:
     """A small label; `kind` is danger, warning, success or plain, and only repeats in colour what the text says."""
     return format_html('<span class="crm-badge is-{}" title="{}">{}</span>', kind, title, text)
-
-
-def flag_dot(order: Order) -> SafeString:
-    return format_html(
-        '<span title="{1}"><span class="crm-flag is-{0}"></span>{2}</span>',
-        Order.Flag(order.flag).name.lower(),
-        order.memo,
-        order.get_flag_display(),
-    )

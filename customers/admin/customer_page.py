@@ -16,8 +16,9 @@ from customers.models import Account, Agent, Binding, ContactValue, Customer, Or
 from customers.parts import parts
 
 from .binding_forms import AgentForm
-from .cells import flag_dot, moment, money
+from .cells import moment, money
 from .customer_rows import customer_name, with_columns
+from .order_flags import order_flag
 from .staff import signed_in
 
 SHOWN_ORDERS = 10
@@ -34,7 +35,7 @@ def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> 
         "accounts": _accounts(row),
         "contact_values": _contact_values(row, masked=not request.user.has_perm("customers.view_contact")),
         "bindings": _bindings(row),
-        "orders": last_orders(row, SHOWN_ORDERS),
+        "orders": last_orders(row, SHOWN_ORDERS, request) if request.user.has_perm("customers.view_order") else None,
         "boxes": _boxes(row, request, at),
         **giving(row, request),
     }
@@ -68,10 +69,12 @@ def _bindings(customer: Customer) -> QuerySet[Binding]:
     return Binding.objects.filter(customer=customer).select_related("agent", "by").order_by("-started_at", "-pk")
 
 
-def last_orders(customer: Customer, count: int) -> list[tuple[Order, str, SafeString]]:
-    """The last orders, each with its amount and its flag as they are shown."""
+def last_orders(customer: Customer, count: int, request: HttpRequest) -> list[tuple[Order, str, SafeString]]:
+    """The last orders, each with its amount, and its flag and memo as they are shown, or changed by one click."""
+    user = signed_in(request)
+    may_edit = Order.objects.editable_by(user).filter(customer=customer).exists()
     orders = Order.objects.filter(customer=customer).order_by("-ordered_at", "-pk")[:count]
-    return [(order, money(order.amount), flag_dot(order)) for order in orders]
+    return [(order, money(order.amount), order_flag(order, request, may_edit=may_edit)) for order in orders]
 
 
 def _boxes(customer: Customer, request: HttpRequest, at: datetime) -> list[SafeString]:

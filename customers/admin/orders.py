@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer, Order, OrderLine, Refund
+from customers.models import Customer, Order, OrderLine, Refund, User
 
 from .base import PanelAdmin, ReadOnlyInline
-from .cells import badge, flag_dot, moment, money
+from .cells import badge, moment, money
 from .customer_rows import linked_name, with_names
+from .order_flags import MAY_EDIT, flag_view, memo_view, order_flag, with_right_to_edit
+from .staff import signed_in
 
 KINDS = {Order.Status.DONE: "success", Order.Status.CLOSED: "plain", Order.Status.HELD: "warning"}
 
@@ -33,7 +39,7 @@ class RefundInline(ReadOnlyInline):
 
 @admin.register(Order)
 class OrderAdmin(PanelAdmin):
-    list_display = ("number", "flag_shown", "buyer", "status_badge", "amount_shown", "paid_shown", "ordered", "source")
+    own_columns = ("buyer", "status_badge", "amount_shown", "paid_shown", "ordered", "source")
     list_select_related = ("source",)
     list_filter = ("status", "flag", "source")
     search_fields = ("number__exact",)
@@ -65,16 +71,27 @@ class OrderAdmin(PanelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return self.facts
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return ["number", _flag_column(signed_in(request), request), *self.own_columns]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        customers = with_names(Customer.objects.all(), request, timezone.now())
-        return super().get_queryset(request).prefetch_related(Prefetch("customer", customers))
+        customers = with_names(with_right_to_edit(Customer.objects.all(), signed_in(request)), request, timezone.now())
+        return Order.objects.visible_to(signed_in(request)).prefetch_related(Prefetch("customer", customers))
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("<int:pk>/flag/", self.admin_site.admin_view(flag_view), name="customers_order_flag"),
+            path("<int:pk>/memo/", self.admin_site.admin_view(memo_view), name="customers_order_memo"),
+        ]
+        return own + super().get_urls()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    @admin.display(description=_("flag"), ordering="flag")
-    def flag_shown(self, order: Order) -> SafeString:
-        return flag_dot(order)
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is None:
+            return super().has_change_permission(request)
+        return Order.objects.editable_by(signed_in(request)).filter(pk=obj.pk).exists()
 
     @admin.display(description=_("customer"))
     def buyer(self, order: Order) -> SafeString | str:
@@ -99,3 +116,13 @@ class OrderAdmin(PanelAdmin):
     @admin.display(description=_("ordered"), ordering="ordered_at")
     def ordered(self, order: Order) -> str:
         return moment(order.ordered_at)
+
+
+def _flag_column(user: User, request: HttpRequest) -> Callable[[Order], SafeString]:
+    may_change = user.has_perm("customers.change_order")
+
+    def flag_shown(order: Order) -> SafeString:
+        may_edit = may_change and (order.customer is None or getattr(order.customer, MAY_EDIT))
+        return order_flag(order, request, may_edit=may_edit, in_form=True)
+
+    return admin.display(description=_("flag and memo"), ordering="flag")(flag_shown)

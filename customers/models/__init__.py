@@ -9,6 +9,7 @@ from .import_run import ImportRun
 from .inquiry import Inquiry, InquiryMessage
 from .job import Job, JobRow
 from .merge import Duplicate, Merge
+from .note import CustomerNote
 from .notification import Notification
 from .order import Order, OrderLine, Refund
 from .product import Product
@@ -25,6 +26,7 @@ __all__ = [
     "ClosedDay",
     "ContactValue",
     "Customer",
+    "CustomerNote",
     "Duplicate",
     "Event",
     "EventRow",

@@ -13,7 +13,7 @@ class Binding(models.Model):
     """One stretch of time in which a customer belonged to an agent (专属关系). Never edited but for its end."""
 
     customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, related_name="bindings", verbose_name=_("customer")
+        Customer, on_delete=models.PROTECT, db_index=False, related_name="bindings", verbose_name=_("customer")
     )
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="bindings", verbose_name=_("agent"))
     started_at = models.DateTimeField(_("from"))
@@ -33,6 +33,10 @@ class Binding(models.Model):
                 name="binding_one_open",
                 violation_error_message=_("This customer already has an exclusive agent."),
             ),
+        ]
+        indexes = [
+            # a customer's history and timeline
+            models.Index(fields=["customer", "-started_at", "-id"], name="binding_customer"),
         ]
 
     def __str__(self) -> str:

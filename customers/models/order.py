@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -11,6 +13,10 @@ from .import_run import Imported
 from .product import Product
 from .source import Source
 
+if TYPE_CHECKING:
+    from .customer import CustomerQuerySet
+    from .user import User
+
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def successful(self) -> OrderQuerySet:
@@ -20,6 +26,21 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def closed(self) -> OrderQuerySet:
         """Closed trades (交易关闭)."""
         return self.filter(status=Order.Status.CLOSED)
+
+    def visible_to(self, user: User) -> OrderQuerySet:
+        """Orders of the customers whom this staff user sees, and of unidentified buyers."""
+        return self._of(Customer.objects.visible_to(user))
+
+    def editable_by(self, user: User) -> OrderQuerySet:
+        """Orders whose flag and memo this staff user may change: his customers', and those of unidentified buyers."""
+        if not user.has_perm("customers.change_order"):
+            return self.none()
+        return self._of(Customer.objects.editable_by(user))
+
+    def _of(self, customers: CustomerQuerySet) -> OrderQuerySet:
+        if not customers.query.has_filters():
+            return self  # anybody's: no need to look each one up
+        return self.filter(Q(customer=None) | Q(customer__in=customers))
 
 
 class Order(Imported):
@@ -94,6 +115,8 @@ class Order(Imported):
             models.Index(fields=["number"], name="order_number"),
             # a customer's orders, and his trade figures by status
             models.Index(fields=["customer", "status"], name="order_customer_status"),
+            # a customer's last orders, and his timeline
+            models.Index(fields=["customer", "-ordered_at", "-id"], name="order_customer"),
             # the order list, newest first
             models.Index(fields=["-ordered_at", "-id"], name="order_ordered_at"),
         ]

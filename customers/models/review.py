@@ -20,7 +20,13 @@ class Review(Imported):
     )
     external_id = models.CharField(_("external id"), max_length=100)
     customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="reviews", verbose_name=_("customer")
+        Customer,
+        on_delete=models.PROTECT,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="reviews",
+        verbose_name=_("customer"),
     )
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="reviews", verbose_name=_("order")
@@ -48,6 +54,10 @@ class Review(Imported):
                 name="review_score_1_to_5",
                 violation_error_message=_("A score is 1 to 5."),
             ),
+        ]
+        indexes = [
+            # a customer's timeline
+            models.Index(fields=["customer", "-reviewed_at", "-id"], name="review_customer"),
         ]
 
     def __str__(self) -> str:
