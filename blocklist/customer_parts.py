@@ -25,6 +25,7 @@ from customers.parts import Badge, Box, BulkAction, ListColumn, parts
 from .admin.bulk_ban import bulk_ban
 from .models import Ban, bannable_by, banned
 from .services import bans
+from .services.merges import MERGE_PARTS
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
@@ -51,6 +52,7 @@ def register() -> None:
         )
     )
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
+    parts.merge_parts += MERGE_PARTS
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 
 

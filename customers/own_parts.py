@@ -1,8 +1,14 @@
 """What the customers app itself puts into the registry that upper apps fill too."""
 
-from .parts import parts
+from .admin.merges import merge_box
+from .parts import Box, parts
 from .services import jobs
+from .services.merge_parts import MERGE_PARTS
+from .services.merges import FindDuplicates
 
 
 def register() -> None:
     parts.notification_kinds[jobs.JOB_ENDED.name] = jobs.JOB_ENDED
+    parts.job_kinds[FindDuplicates.name] = FindDuplicates
+    parts.merge_parts += MERGE_PARTS
+    parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))

@@ -140,14 +140,18 @@ class Contactability:
 
 @dataclass(frozen=True)
 class MergePart:
-    """What an app does with its rows when one customer is merged into another, inside the transaction of the merge.
+    """Rows of one kind that become those of the kept customer when another one is merged into him.
 
-    `move(kept, merged, by, at)` moves the rows or folds them (the stricter of two stays) and returns the ids of what it
-    moved, by kind, for the record.
+    `rows(customer)` is a queryset of his rows, and `column` their foreign key to him. `fold(kept, merged, by, at)`
+    comes first, in the same transaction: of two rows that cannot both be the kept customer's it ends or deletes the
+    weaker.
     """
 
     name: str
-    move: Callable[[Customer, Customer, User, datetime], dict[str, list[int]]]
+    label: StrOrPromise
+    rows: Callable[[Customer], QuerySet[Any]]
+    column: str = "customer"
+    fold: Callable[[Customer, Customer, User, datetime], None] | None = None
 
 
 @dataclass

@@ -17,6 +17,7 @@ from .admin.figures import delivery_badge
 from .models import Delivery
 from .rendering import title
 from .services.broadcasts import may_announce
+from .services.merges import MERGE_PARTS
 
 if TYPE_CHECKING:
     from customers.models import Customer, Product
@@ -26,6 +27,7 @@ SHOWN = 5
 
 def register() -> None:
     parts.boxes.append(Box(name="broadcasts", template="admin/messaging/customer_box.html", context=last_broadcasts))
+    parts.merge_parts += MERGE_PARTS
     parts.product_actions.append(ProductAction(name="announce", label=_("Announce"), url=announce_url))
 
 

@@ -24,12 +24,12 @@ from .unsubscribe import read_token
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Looking changes nothing (mail scanners look); posting opts out, from the page or by one click (RFC 8058)."""
     asked = read_token(token)
-    customer = Customer.objects.filter(pk=asked.customer).first() if asked else None
+    customer = Customer.objects.select_related("merged_into").filter(pk=asked.customer).first() if asked else None
     if asked is None or customer is None:
         return _page(request, status=404)
     is_done = request.method == "POST"
     if is_done:
-        opt_out(customer, channel=asked.channel, source=OptOut.Source.LINK, at=timezone.now())
+        opt_out(customer.merged_into or customer, channel=asked.channel, source=OptOut.Source.LINK, at=timezone.now())
     return _page(request, channel=channel_label(asked.channel), is_done=is_done)
 
 

@@ -28,7 +28,11 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
         "Blocklist": ["Bans", "Refused attempts"],
         "Messages": ["Broadcasts", "Deliveries"],
     }
-    more = {**work, "Customers": [*work["Customers"][:-1], "Import runs", "Jobs"], "Reports": ["Audit events"]}
+    more = {
+        **work,
+        "Customers": [*work["Customers"][:-1], "Import runs", "Possible duplicates", "Jobs"],
+        "Reports": ["Audit events"],
+    }
     assert seen == {"agent": work, "lead": more, "root": {**more, "Staff": ["Users", "Roles"]}, "none": {}}
 
 

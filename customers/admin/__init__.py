@@ -1,4 +1,4 @@
-from . import agents, customers, events, groups, import_runs, inquiries, jobs, orders, products, reviews, users
+from . import agents, customers, events, groups, import_runs, inquiries, jobs, merges, orders, products, reviews, users
 
 __all__ = [
     "agents",
@@ -8,6 +8,7 @@ __all__ = [
     "import_runs",
     "inquiries",
     "jobs",
+    "merges",
     "orders",
     "products",
     "reviews",

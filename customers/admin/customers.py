@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import F, Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -26,6 +27,7 @@ from .cells import NOTHING, day, money
 from .customer_list import CustomerChangeList
 from .customer_page import customer_page
 from .customer_rows import customer_name
+from .staff import signed_in
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
@@ -50,6 +52,9 @@ class CustomerAdmin(PanelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CustomerChangeList]:
         return CustomerChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        return Customer.objects.visible_to(signed_in(request))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         added = sorted(parts.list_columns, key=lambda column: column.is_last)
@@ -83,6 +88,8 @@ class CustomerAdmin(PanelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         customer = self.get_object(request, object_id)
+        if customer is None and (kept := Customer.objects.kept_instead_of(object_id)):
+            return redirect(kept)
         page = {}
         if customer is not None and self.has_view_or_change_permission(request, customer):
             page = customer_page(customer, request, at=timezone.now())

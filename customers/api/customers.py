@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.db.models import Prefetch, QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -159,6 +161,16 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
                 code="already_bound",
             )
         return Response(self._shown(customer.pk))
+
+    def get_object(self) -> Customer:
+        """Whoever was merged into another is answered as that one."""
+        try:
+            return super().get_object()
+        except Http404:
+            kept = Customer.objects.kept_instead_of(self.kwargs["pk"])
+            if kept is None:
+                raise
+            return get_object_or_404(self.get_queryset(), pk=kept.pk)
 
     def _shown(self, pk: int) -> Any:
         return self.get_serializer(self.get_queryset().get(pk=pk)).data

@@ -41,6 +41,13 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         """Who was not found to be somebody else."""
         return self.filter(merged_into__isnull=True)
 
+    def kept_instead_of(self, pk: str | int) -> Customer | None:
+        """Into whom the customer with this id was merged; None where he was not."""
+        if not str(pk).isdecimal():
+            return None
+        merged = self.select_related("merged_into").filter(pk=pk, merged_into__isnull=False).first()
+        return merged.merged_into if merged else None
+
     def bound(self) -> CustomerQuerySet:
         return self.filter(agent__isnull=False)
 
