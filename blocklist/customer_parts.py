@@ -24,7 +24,7 @@ from customers.parts import Badge, Box, BulkAction, ListColumn, parts
 
 from .admin.bulk_ban import bulk_ban
 from .models import Ban, bannable_by, banned
-from .services import bans
+from .services import bans, bulk_actions
 from .services.merges import MERGE_PARTS
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def register() -> None:
             run=bulk_ban,
         )
     )
+    parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.merge_parts += MERGE_PARTS
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))

@@ -31,6 +31,7 @@ _SERVE = (
     "customers.change_order",
     "customers.change_product",
     "customers.bind_customer",
+    "customers.export_customer",
     "customers.add_inquiry",
     "customers.answer_own_inquiry",
     "messaging.add_broadcast",

@@ -2,7 +2,7 @@
 
 from .admin.merges import merge_box
 from .parts import Box, parts
-from .services import jobs
+from .services import bulk_actions, jobs
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
 
@@ -10,5 +10,6 @@ from .services.merges import FindDuplicates
 def register() -> None:
     parts.notification_kinds[jobs.JOB_ENDED.name] = jobs.JOB_ENDED
     parts.job_kinds[FindDuplicates.name] = FindDuplicates
+    parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))

@@ -15,10 +15,11 @@ from blocklist.models import Ban, bannable_by, banned
 from blocklist.signals import ban_lifted, ban_set
 from customers import locks
 from customers.bulk import insert_from
-from customers.models import Customer, User
+from customers.models import Customer, EventRow, User
 from customers.services import audit
 
 if TYPE_CHECKING:
+    from blocklist.models.ban import BanQuerySet
     from customers.models.customer import CustomerQuerySet
 
 
@@ -118,8 +119,7 @@ def lift_ban(customer: Customer, *, reason: str, by: User, at: datetime) -> Ban:
 
     Raises NotBanned where none stands, MayNotBan without the right, ValidationError without a reason.
     """
-    if not reason.strip():
-        raise ValidationError({"reason": _("Say why the ban is lifted.")})
+    reason = _given(reason)
     with transaction.atomic():
         locks.close_intake()
         standing = Ban.objects.standing(at).filter(customer=customer)
@@ -128,11 +128,40 @@ def lift_ban(customer: Customer, *, reason: str, by: User, at: datetime) -> Ban:
             raise NotBanned(_("This customer is not banned."))
         if not standing.liftable_by(by).exists():
             raise MayNotBan(why_may_not_lift(ban, by))
-        ban.ended_at, ban.lifted_by, ban.lift_reason = at, by, reason.strip()
-        ban.save(update_fields=["ended_at", "lifted_by", "lift_reason"])
-        audit.record("ban.lifted", Ban.objects.filter(pk=ban.pk), by=by, at=at, fields=["ended_at"], reason=reason)
-        ban_lifted.send(sender=Ban, bans=Ban.objects.filter(pk=ban.pk), by=by, at=at)
+        _lift(standing, reason=reason, by=by, at=at)
+        ban.refresh_from_db()
         return ban
+
+
+def lift_bans(customers: CustomerQuerySet, *, reason: str, by: User, at: datetime) -> int:
+    """End the standing bans of those of the customers whose ban `by` may lift; return how many.
+
+    The rule of a single lift, in a fixed number of statements. Raises ValidationError without a reason. Repeating is
+    safe.
+    """
+    reason = _given(reason)
+    with transaction.atomic():
+        locks.close_intake()
+        standing = Ban.objects.standing(at).filter(customer__in=customers.order_by().values("pk"))
+        return _lift(standing.liftable_by(by), reason=reason, by=by, at=at)
+
+
+def _given(reason: str) -> str:
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the ban is lifted.")})
+    return reason.strip()
+
+
+def _lift(standing: BanQuerySet, *, reason: str, by: User, at: datetime) -> int:
+    """End the bans. Rights, reason and lock are the caller's."""
+    if not standing.exists():
+        return 0
+    # The event knows the bans by their ids: once they are lifted they stand no more, and nothing else tells them apart.
+    event = audit.record("ban.lifted", standing, by=by, at=at, fields=["ended_at"], reason=reason)
+    lifted = Ban.objects.filter(pk__in=EventRow.objects.filter(event=event).values("row_id"))
+    count = lifted.update(ended_at=at, lifted_by=by, lift_reason=reason)
+    ban_lifted.send(sender=Ban, bans=lifted, by=by, at=at)
+    return count
 
 
 def why_may_not_lift(ban: Ban, user: User) -> str:

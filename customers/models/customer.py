@@ -76,6 +76,13 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             return self.unmerged()
         return self.unmerged().served_now_by(user)
 
+    def exportable_by(self, user: User) -> CustomerQuerySet:
+        """Whom this staff user may take out of the house: all that he sees for leads and managers, an agent his own."""
+        if not user.has_perm("customers.export_customer"):
+            return self.none()
+        visible = self.visible_to(user)
+        return visible if user.has_perm("customers.view_any_customer") else visible.served_by(user)
+
     def served_now_by(self, user: User) -> CustomerQuerySet:
         """His own customers, and those whose running inquiry he has."""
         from .inquiry import Inquiry  # noqa: PLC0415  (an inquiry knows its customer; this goes the other way)
@@ -218,6 +225,7 @@ class Customer(Imported):
             ("view_any_customer", _("May see and change the customers of all agents, whatever the shop's setting")),
             ("merge_customer", _("May merge customers who are the same person")),
             ("view_contact", _("May see contact data unmasked")),
+            ("export_customer", _("May export customers")),
             ("bind_customer", _("May bind a customer without an agent to himself")),
             ("bind_any_customer", _("May bind and hand over any customer")),
             ("view_shop_figures", _("May see the figures of the whole shop")),

@@ -50,6 +50,7 @@ class Job(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("by")
     )
+    language = models.CharField(_("language"), max_length=10, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"))
     started_at = models.DateTimeField(_("started"), null=True)
     progressed_at = models.DateTimeField(_("last progress"), null=True)

@@ -11,14 +11,15 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import transaction
-from django.db.models import F, Q
-from django.utils import timezone
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Case, Count, F, Q, Value, When
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -43,6 +44,8 @@ STRETCH = timedelta(seconds=5)
 LEASE = timedelta(minutes=2)
 # Work without progress for so long has lost its wake: the worker died, or the queue was emptied.
 STALLED = timedelta(seconds=15)
+# Long jobs that run at the same time, each in a process of its own; further ones wait.
+MOST_APART = 2
 
 
 def _tell_end(parameters: Mapping[str, Any]) -> str:
@@ -54,8 +57,16 @@ def _tell_end(parameters: Mapping[str, Any]) -> str:
 JOB_ENDED = NotificationKind(name="job_ended", label=gettext_lazy("a job of mine has ended"), tell=_tell_end)
 
 
+# What a step tells in the job's row.
+REPORTED = ["total", "done_count", "refused_count", "message", "result_path"]
+
+
 class CannotGoOn(Exception):
     """The job stops and says why, in a sentence for whoever asked for it."""
+
+
+class Lost(Exception):
+    """Somebody cancelled the job, or another worker has it: whoever is at work on it stops and leaves it alone."""
 
 
 class JobKind:
@@ -66,45 +77,52 @@ class JobKind:
     is_long: ClassVar[bool] = False
 
     def step(self, job: Job, *, at: datetime) -> bool:
-        """Do a little in the transaction that is open (a long kind: all, without one); return whether more is left.
+        """Do a little in the transaction that is open; return whether more is left.
 
         Writes progress into `job`, which is saved afterwards. Doing a step twice changes nothing.
-        Raises CannotGoOn, PermissionDenied or InvalidFilter to stop the job for good.
+        Raises CannotGoOn, PermissionDenied, ValidationError or InvalidFilter to stop the job for good.
         """
         raise NotImplementedError
+
+    def run(self, job: Job, *, clock: Callable[[], datetime]) -> None:
+        """A long kind: do it all, in transactions of its own, and `renew` the lease at each sign of progress."""
+        while self.step(job, at=clock()):
+            pass
 
     def describe(self, job: Job) -> str:
         """What was asked for, in one line of the active language."""
         return str(self.label)
 
 
-class BulkKind(JobKind):
-    """A job over customers: collects them as they match when it begins, then applies itself in stretches.
+class CustomersKind(JobKind):
+    """A job over customers. Its parameters name them: `filter` (values as `filters.stored` gives them) or `ids`."""
 
-    Its parameters name the customers: `filter` (values as `filters.stored` gives them) or `ids`.
-    """
-
-    # Why a row may be refused: a sentence by its code.
+    # Up to so many customers it is done in the request that asks for it.
+    most_at_once: ClassVar[int] = 1_000
+    # Why a customer may be refused: a sentence by its code.
     refusals: ClassVar[Mapping[str, StrOrPromise]] = {}
 
     def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
         """Who of the customers is refused, by code of `refusals`. A customer gets the first code that names him."""
         return {}
 
+
+class BulkKind(CustomersKind):
+    """Collects the customers as they match when it begins, then applies itself to them in stretches."""
+
     def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
         """Do it to customers who are not refused, by the service that every other door calls."""
         raise NotImplementedError
 
     def step(self, job: Job, *, at: datetime) -> bool:
-        if job.by is None:
-            raise CannotGoOn(_("Nobody is named who asked for this."))
+        by = asker(job)
         if job.total is None:
-            return self._collect(job, chosen_customers(job.parameters, by=job.by))
+            return self._collect(job, chosen_customers(job.parameters, by=by))
         waiting = JobRow.objects.filter(job=job, state=JobRow.State.WAITING)
         stretch = list(waiting.order_by("customer").values_list("customer", flat=True)[: settings.WRITE_BATCH])
         if not stretch:
             return False
-        self._apply(job, stretch, by=job.by, at=at)
+        self._apply(job, stretch, by=by, at=at)
         return True
 
     def _collect(self, job: Job, customers: CustomerQuerySet) -> bool:
@@ -123,29 +141,89 @@ class BulkKind(JobKind):
         for code, refused in self.refused(customers, job=job, by=by, at=at).items():
             named = rows.filter(customer__in=refused.order_by().values("pk"))
             job.refused_count += named.update(state=JobRow.State.REFUSED, refusal=code)
-        allowed = Customer.objects.filter(pk__in=list(rows.values_list("customer", flat=True)))
-        self.apply(allowed, job=job, by=by, at=at)
-        job.done_count += rows.update(state=JobRow.State.DONE)
+        allowed = list(rows.values_list("customer", flat=True))
+        if allowed:
+            self.apply(Customer.objects.filter(pk__in=allowed), job=job, by=by, at=at)
+            job.done_count += rows.update(state=JobRow.State.DONE)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How many customers a job would be for, and how many of them it would refuse, by code."""
+
+    total: int
+    refused: dict[str, int]
+
+    @property
+    def allowed(self) -> int:
+        return self.total - sum(self.refused.values())
+
+
+def forecast(kind: CustomersKind, parameters: Mapping[str, Any], *, by: User, at: datetime) -> Forecast:
+    """What a job with these parameters would do now, in one statement that changes nothing.
+
+    Raises InvalidFilter or CannotGoOn where they do not say which customers are meant.
+    """
+    chosen = Customer.objects.filter(pk__in=chosen_customers(parameters, by=by).order_by().values("pk"))
+    job = Job(kind=kind.name, parameters=dict(parameters), by=by)
+    reasons = [
+        When(pk__in=refused.order_by().values("pk"), then=Value(code))
+        for code, refused in kind.refused(chosen, job=job, by=by, at=at).items()
+    ]
+    counted = chosen.annotate(why=Case(*reasons, default=Value(""))).values("why").annotate(count=Count("pk"))
+    by_reason = dict(counted.order_by().values_list("why", "count"))
+    refused = {code: by_reason[code] for code in kind.refusals if by_reason.get(code)}
+    return Forecast(total=sum(by_reason.values()), refused=refused)
+
+
+def asker(job: Job) -> User:
+    """Who asked for the job and answers for it. Raises CannotGoOn where nobody did."""
+    if job.by is None:
+        raise CannotGoOn(_("Nobody is named who asked for this."))
+    return job.by
 
 
 def chosen_customers(parameters: Mapping[str, Any], *, by: User) -> CustomerQuerySet:
-    """The customers that a job's parameters name, of those whom `by` sees. Raises InvalidFilter, CannotGoOn."""
+    """The customers that a job's parameters name, of those whom `by` sees. Raises InvalidFilter, CannotGoOn.
+
+    A filter over a relation may name a customer twice.
+    """
     visible = Customer.objects.visible_to(by)
     if "ids" in parameters:
         return visible.filter(pk__in=parameters["ids"])
     if "filter" not in parameters:
         raise CannotGoOn(_("Nothing says which customers are meant."))
-    # distinct by id: a filter over a relation may find a customer twice
-    matching = CustomerFilter(restored(parameters["filter"]), queryset=Customer.objects.all(), user=by).qs
-    return visible.filter(pk__in=matching.order_by().values("pk"))
+    matching: CustomerQuerySet = CustomerFilter(restored(parameters["filter"]), queryset=visible, user=by).qs
+    return matching
 
 
 def start(kind: str, *, by: User, at: datetime, **parameters: Any) -> Job:
     """Write the job down and wake a worker on commit. Raises KeyError for an unknown kind."""
     with transaction.atomic():
-        job = Job.objects.create(kind=parts.job_kinds[kind].name, parameters=parameters, by=by, created_at=at)
+        job = _written(kind, parameters, by=by, at=at)
         transaction.on_commit(wake)
     return job
+
+
+def run_now(kind: str, *, by: User, clock: Callable[[], datetime] = timezone.now, **parameters: Any) -> Job:
+    """Write the job down and do it here, in the request of whoever asks; a worker goes on with it if this dies."""
+    at = clock()
+    job = _written(kind, parameters, by=by, at=at, state=Job.State.RUNNING, started_at=at, **_lease(at))
+    _run(job, clock=clock, end=None, tell=False)
+    job.refresh_from_db()
+    return job
+
+
+def _written(kind: str, parameters: Mapping[str, Any], *, by: User, at: datetime, **values: Any) -> Job:
+    known = parts.job_kinds[kind]
+    language = translation.get_language() or settings.LANGUAGE_CODE
+    return Job.objects.create(
+        kind=known.name, parameters=dict(parameters), by=by, created_at=at, language=language, **values
+    )
+
+
+def _lease(at: datetime) -> dict[str, Any]:
+    return {"token": secrets.token_hex(16), "leased_until": at + LEASE}
 
 
 def cancel(job: Job, *, at: datetime) -> bool:
@@ -180,7 +258,7 @@ def work(*, clock: Callable[[], datetime], stretch: timedelta = STRETCH) -> bool
 
 
 def run_to_end(job: Job, *, clock: Callable[[], datetime] = timezone.now) -> Job:
-    """Do a job here and now, in the calling process: a small bulk action, and the process of a long one."""
+    """Do a job here and now, in the calling process, unless somebody is at work on it."""
     claimed = _claim(at=clock(), job=job)
     if claimed is not None:
         _run(claimed, clock=clock, end=None, tell=False)
@@ -188,23 +266,33 @@ def run_to_end(job: Job, *, clock: Callable[[], datetime] = timezone.now) -> Job
     return job
 
 
-def renew(job: Job, *, at: datetime) -> bool:
-    """Save the counts of a long job in its own transaction and keep its lease; return whether it is still one's own."""
+def renew(job: Job, *, at: datetime) -> None:
+    """Save the counts of a long job and keep its lease. Raises Lost where it is no longer one's own."""
     mine = Job.objects.filter(pk=job.pk, token=job.token, state=Job.State.RUNNING)
-    return bool(mine.update(total=job.total, done_count=job.done_count, progressed_at=at, leased_until=at + LEASE))
+    counts = {"total": job.total, "done_count": job.done_count, "refused_count": job.refused_count}
+    if not mine.update(**counts, progressed_at=at, leased_until=at + LEASE):
+        raise Lost
 
 
 def _claim(*, at: datetime, job: Job | None = None) -> Job | None:
     """Take the oldest job that nobody works on, or this one, and lease it."""
     with transaction.atomic():
-        free = Job.objects.claimable(at).filter(**({"pk": job.pk} if job else {"kind__in": list(parts.job_kinds)}))
+        free = Job.objects.claimable(at).filter(**({"pk": job.pk} if job else {"kind__in": _kinds_with_room(at)}))
         found = free.select_for_update(of=("self",), skip_locked=True).select_related("by").order_by("pk").first()
         if found is None:
             return None
-        found.state, found.token, found.leased_until = Job.State.RUNNING, secrets.token_hex(16), at + LEASE
+        lease = _lease(at)
+        found.state, found.token, found.leased_until = Job.State.RUNNING, lease["token"], lease["leased_until"]
         found.started_at = found.started_at or at
         found.save(update_fields=["state", "token", "leased_until", "started_at"])
         return found
+
+
+def _kinds_with_room(at: datetime) -> list[str]:
+    """The kinds of which a worker may begin one more: no long ones while enough of them run."""
+    long = [name for name, kind in parts.job_kinds.items() if kind.is_long]
+    running = Job.objects.under_way().filter(kind__in=long, leased_until__gt=at).count()
+    return [name for name in parts.job_kinds if name not in long or running < MOST_APART]
 
 
 def _run_apart(job: Job) -> None:
@@ -214,78 +302,76 @@ def _run_apart(job: Job) -> None:
 
 
 def run_claimed(pk: int, token: str, *, clock: Callable[[], datetime]) -> None:
-    """Do a long job to its end in this process, if it is still leased under this token."""
+    """Do a long job to its end in this process, if it is still leased under this token, and make room for the next."""
     job = Job.objects.select_related("by").filter(pk=pk, token=token, state=Job.State.RUNNING).first()
     if job is not None:
         _run(job, clock=clock, end=None)
+        wake()
 
 
 def _run(job: Job, *, clock: Callable[[], datetime], end: datetime | None, tell: bool = True) -> None:
-    """Step until the job is done, `end` has passed, or it is no longer one's own; then let it go."""
+    """Step until the job is done, `end` has passed, or it is no longer one's own; then let it go.
+
+    It speaks the language of whoever asked. Where the database goes away the job keeps its lease, and is taken up again
+    when that ends.
+    """
     goes_on = True
-    try:
-        while goes_on and (end is None or clock() < end):
-            goes_on = _step(job, at=clock())
-    except (CannotGoOn, PermissionDenied, ObjectDoesNotExist, InvalidFilter) as error:
-        _finish(job, Job.State.FAILED, message=_reason(error), at=clock(), tell=tell)
-    except Exception:
-        logger.exception("Job %d (%s) failed.", job.pk, job.kind)
-        _finish(job, Job.State.FAILED, message=_("It stopped by an error that nobody foresaw."), at=clock(), tell=tell)
-    else:
-        if goes_on:
-            Job.objects.filter(pk=job.pk, token=job.token).update(leased_until=None)
+    with translation.override(job.language or settings.LANGUAGE_CODE):
+        try:
+            while goes_on and (end is None or clock() < end):
+                goes_on = _step(job, clock=clock)
+        except Lost:
+            return
+        except (CannotGoOn, PermissionDenied, ValidationError, ObjectDoesNotExist, InvalidFilter) as error:
+            _fail(job, _reason(error), at=clock(), tell=tell)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("Job %d (%s) failed.", job.pk, job.kind)
+            _fail(job, _("It stopped by an error that nobody foresaw."), at=clock(), tell=tell)
         else:
-            _finish(job, Job.State.FINISHED, message=job.message, at=clock(), tell=tell)
+            if goes_on:
+                Job.objects.filter(pk=job.pk, token=job.token).update(leased_until=None)
+            else:
+                _finish(job, Job.State.FINISHED, at=clock(), tell=tell)
 
 
-def _step(job: Job, *, at: datetime) -> bool:
+def _step(job: Job, *, clock: Callable[[], datetime]) -> bool:
     kind = parts.job_kinds[job.kind]()
-    mine = Job.objects.filter(pk=job.pk, token=job.token, state=Job.State.RUNNING)
     if kind.is_long:
-        return kind.step(job, at=at)
+        kind.run(job, clock=clock)
+        return False
     with transaction.atomic():
-        if not mine.select_for_update().exists():
-            return False
+        if not Job.objects.filter(pk=job.pk, token=job.token, state=Job.State.RUNNING).select_for_update().exists():
+            raise Lost
+        at = clock()
         goes_on = kind.step(job, at=at)
         job.progressed_at, job.leased_until = at, at + LEASE
-        job.save(
-            update_fields=[
-                "parameters",
-                "total",
-                "done_count",
-                "refused_count",
-                "message",
-                "result_path",
-                "collected_up_to",
-                "progressed_at",
-                "leased_until",
-            ]
-        )
+        job.save(update_fields=["parameters", *REPORTED, "collected_up_to", "progressed_at", "leased_until"])
         return goes_on
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, InvalidFilter):
         return "\n".join(f"{name}: {' '.join(sentences)}" for name, sentences in error.errors.items())
+    if isinstance(error, ValidationError):
+        return " ".join(error.messages)
     return str(error) or _("You may not do this.")
 
 
-def _finish(job: Job, state: Job.State, *, message: str, at: datetime, tell: bool) -> None:
+def _fail(job: Job, message: str, *, at: datetime, tell: bool) -> None:
+    """End the job with a reason; the counts are those of the last step that stands, not of the one rolled back."""
+    job.refresh_from_db(fields=REPORTED)
+    job.message = message
+    _finish(job, Job.State.FAILED, at=at, tell=tell)
+
+
+def _finish(job: Job, state: Job.State, *, at: datetime, tell: bool) -> None:
     """End the job, unless it was cancelled meanwhile or another worker has it, and tell whoever waits for it."""
     with transaction.atomic():
         mine = Job.objects.filter(pk=job.pk, token=job.token, state=Job.State.RUNNING)
-        ended = mine.update(
-            state=state,
-            message=message,
-            finished_at=at,
-            progressed_at=at,
-            leased_until=None,
-            token="",
-            total=job.total,
-            done_count=job.done_count,
-            refused_count=job.refused_count,
-            result_path=job.result_path,
-        )
+        report = {name: getattr(job, name) for name in REPORTED}
+        ended = mine.update(**report, state=state, finished_at=at, progressed_at=at, leased_until=None, token="")
         if ended and tell and job.by_id:
             waiting = User.objects.filter(pk=job.by_id)
             parameters = {"kind": job.kind, "state": state.value}

@@ -4,7 +4,16 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from blocklist.models import Ban, banned
-from blocklist.services.bans import BulkReport, MayNotBan, NotBanned, ban_purchase, ban_purchases, lift_ban
+from blocklist.services.bans import (
+    BulkReport,
+    MayNotBan,
+    NotBanned,
+    ban_purchase,
+    ban_purchases,
+    lift_ban,
+    lift_bans,
+)
+from blocklist.signals import ban_lifted
 from customers.models import Customer, Event
 from tests.factories import NOON, BanFactory, CustomerFactory, UserFactory
 
@@ -184,3 +193,42 @@ def test_in_force_tells_the_past(agent):
     in_force = [Ban.objects.in_force(at).exists() for at in (NOON - timedelta(1), NOON, LATER)]
 
     assert in_force == [False, True, False]
+
+
+def test_bulk_lift_obeys_the_rule_of_a_single_lift_row_by_row(agent, other_agent, manager):
+    mine, by_manager, others, free = (CustomerFactory(agent=owner) for owner in (agent, agent, other_agent, agent))
+    for customer, owner in ((mine, agent), (others, other_agent)):
+        ban_purchase(customer, type="other", by=owner.user, at=NOON)
+    ban_purchase(by_manager, type="other", by=manager, at=NOON)
+    still_banned = banned(Customer.objects.all(), at=LATER)
+
+    count = lift_bans(still_banned, reason=" we agreed ", by=agent.user, at=LATER)
+
+    assert (count, banned_ids(LATER)) == (1, {by_manager.pk, others.pk})
+    lifted = Ban.objects.get(customer=mine)
+    assert (lifted.ended_at, lifted.lifted_by, lifted.lift_reason) == (LATER, agent.user, "we agreed")
+    assert list(Event.objects.filter(verb="ban.lifted").values_list("rows__row_id", flat=True)) == [lifted.pk]
+    assert free.pk not in Ban.objects.values_list("customer", flat=True)
+
+
+def test_bulk_lift_tells_upper_apps_whose_bans_it_lifted(manager):
+    bans = {BanFactory().pk for _number in range(2)}
+    told = []
+
+    def listen(sender, bans, **kwargs):
+        told.append(set(bans.values_list("pk", flat=True)))
+
+    ban_lifted.connect(listen)
+    lift_bans(Customer.objects.all(), reason="we agreed", by=manager, at=LATER)
+    ban_lifted.disconnect(listen)
+
+    assert told == [bans]
+
+
+def test_bulk_lift_without_a_reason_lifts_nothing(manager):
+    customer = BanFactory().customer
+
+    with pytest.raises(ValidationError) as error:
+        lift_bans(Customer.objects.all(), reason="  ", by=manager, at=LATER)
+
+    assert (list(error.value.message_dict), banned_ids(LATER)) == (["reason"], {customer.pk})

@@ -1,0 +1,72 @@
+"""Banning and lifting for many customers at once: the rule and the service of a single one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Exists, OuterRef
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy
+
+from blocklist.models import Ban, bannable_by, banned
+from customers.models import Job, User
+from customers.services.jobs import BulkKind
+
+from .bans import ban_purchases, lift_bans
+
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
+
+
+class BanPurchases(BulkKind):
+    """Parameters: `type`, `note`, and `until`, an ISO moment or empty for without end."""
+
+    name = "ban_purchases"
+    label = gettext_lazy("Ban purchase")
+    refusals = {
+        "not_yours": gettext_lazy("only the customer's exclusive agent or a manager may ban"),
+        "standing": gettext_lazy("is banned already"),
+    }
+
+    def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
+        return {
+            "not_yours": customers.exclude(pk__in=bannable_by(by, at=at).values("pk")),
+            "standing": banned(customers, at=at),
+        }
+
+    def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
+        asked = job.parameters
+        until = parse_datetime(asked["until"]) if asked["until"] else None
+        ban_purchases(customers, type=asked["type"], note=asked["note"], until=until, by=by, at=at)
+
+    def describe(self, job: Job) -> str:
+        type_ = job.parameters.get("type")
+        return f"{self.label}: {Ban.Type(type_).label}" if type_ in Ban.Type.values else str(self.label)
+
+
+class LiftBans(BulkKind):
+    """Parameters: `reason`."""
+
+    name = "lift_bans"
+    label = gettext_lazy("Lift ban")
+    refusals = {
+        "not_banned": gettext_lazy("is not banned"),
+        "by_manager": gettext_lazy("a manager set this ban, so only a manager lifts it"),
+        "not_yours": gettext_lazy("only the customer's exclusive agent or a manager lifts the ban"),
+    }
+
+    def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
+        standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
+        not_liftable = customers.exclude(Exists(standing.liftable_by(by)))
+        return {
+            "not_banned": customers.exclude(Exists(standing)),
+            "by_manager": not_liftable.filter(Exists(standing.filter(by_manager=True))),
+            "not_yours": not_liftable,
+        }
+
+    def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
+        lift_bans(customers, reason=job.parameters["reason"], by=by, at=at)
+
+
+KINDS: tuple[type[BulkKind], ...] = (BanPurchases, LiftBans)
