@@ -197,8 +197,8 @@ def chosen_customers(parameters: Mapping[str, Any], *, by: User) -> CustomerQuer
     return matching
 
 
-def start(kind: str, *, by: User, at: datetime, **parameters: Any) -> Job:
-    """Write the job down and wake a worker on commit. Raises KeyError for an unknown kind."""
+def start(kind: str, *, by: User | None, at: datetime, **parameters: Any) -> Job:
+    """Write the job down and wake a worker on commit; `by` is None for the house itself. KeyError: unknown kind."""
     with transaction.atomic():
         job = _written(kind, parameters, by=by, at=at)
         transaction.on_commit(wake)

@@ -18,7 +18,7 @@ from customers.models import ContactValue, Customer, Duplicate, Job, Merge, User
 from customers.parts import parts
 
 from . import audit
-from .jobs import JobKind
+from .jobs import JobKind, start
 from .trade_figures import refresh_trade_figures
 
 if TYPE_CHECKING:
@@ -153,6 +153,12 @@ class FindDuplicates(JobKind):
         suggest(stretch, at=at)
         job.collected_up_to = last
         return True
+
+
+def look_for_duplicates(*, at: datetime) -> None:
+    """Ask for the job in nobody's name, unless one is under way."""
+    if not Job.objects.under_way().filter(kind=FindDuplicates.name).exists():
+        start(FindDuplicates.name, by=None, at=at)
 
 
 def suggest(values: QuerySet[ContactValue], *, at: datetime) -> int:

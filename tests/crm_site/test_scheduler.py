@@ -5,12 +5,18 @@ from django_tasks import default_task_backend
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
+from crm_site.duties import DUTIES, Duty
 from crm_site.management.commands.scheduler import Scheduler
 from crm_site.models import Heartbeat
 from messaging.models import Broadcast
 from tests.factories import BroadcastFactory
 
 pytestmark = pytest.mark.django_db
+
+
+def scheduler_of(*names):
+    """A scheduler with these of its duties."""
+    return Scheduler([duty for duty in DUTIES if duty.name in names])
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def test_scheduler_wakes_stalled_work_only(manager, now, woken):
     stalled, moving = now - timedelta(seconds=16), now - timedelta(seconds=14)
     BroadcastFactory(by=manager, state=Broadcast.State.PLANNING, progressed_at=moving)
     BroadcastFactory(by=manager, state=Broadcast.State.SENDING, progressed_at=stalled)
-    scheduler = Scheduler()
+    scheduler = scheduler_of("wake stalled work")
 
     scheduler.tick(at=now)
     first = woken()
@@ -39,11 +45,11 @@ def test_scheduler_wakes_stalled_work_only(manager, now, woken):
     scheduler.tick(at=now + timedelta(seconds=15))
     second = woken()
 
-    assert (first, too_soon, second) == (["send", "beat_as_worker"], [], ["plan", "send"])
+    assert (first, too_soon, second) == (["send"], [], ["plan", "send"])
 
 
 def test_scheduler_asks_the_worker_once_a_minute_and_notes_its_own_sign_of_life(now, woken):
-    scheduler = Scheduler()
+    scheduler = scheduler_of("ask the worker for a sign of life")
 
     for seconds in range(0, 61, 5):
         scheduler.tick(at=now + timedelta(seconds=seconds))
@@ -63,7 +69,7 @@ def test_scheduler_prunes_finished_tasks_daily(settings, now):
             (3, TaskResultStatus.FAILED),
         ]
     )
-    scheduler = Scheduler()
+    scheduler = scheduler_of("prune finished tasks")
 
     scheduler.tick(at=now)
     later = task_result(now, days=3, status=TaskResultStatus.SUCCESSFUL)
@@ -77,6 +83,26 @@ def test_scheduler_prunes_finished_tasks_daily(settings, now):
 
     assert kept == {waiting.pk, young.pk, later.pk}
     assert not DBTaskResult.objects.filter(pk=later.pk).exists()
+
+
+def test_duty_that_fails_stops_no_other(now, caplog):
+    done = []
+
+    def fail(at):
+        raise ValueError("a mistake")
+
+    hour = timedelta(hours=1)
+    scheduler = Scheduler([Duty("fail", hour, fail), Duty("go on", hour, done.append)])
+
+    scheduler.tick(at=now)
+
+    assert (done, [record.message for record in caplog.records]) == ([now], ["The scheduler could not fail."])
+
+
+def test_every_duty_does_its_work_on_an_empty_shop(now, caplog):
+    Scheduler().tick(at=now)
+
+    assert caplog.records == []
 
 
 def task_result(now, *, days, status):

@@ -1,0 +1,51 @@
+"""What the scheduler does now and then, each duty in a line. None is urgent: nothing breaks where one is late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.management import call_command
+from django_tasks import task_backends
+from django_tasks_db import DatabaseBackend
+
+from crm_site.tasks import beat_as_worker
+from customers.services import jobs, merges
+from messaging.services import work
+
+KEEP_RESULTS_DAYS = 2
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something to do every so often; due at once when the scheduler starts. `do(at)` is safe to repeat."""
+
+    name: str
+    every: timedelta
+    do: Callable[[datetime], object]
+
+
+def wake_stalled_work(at: datetime) -> None:
+    """Send the wake again for work that lost it."""
+    work.wake_stalled(at=at)
+    jobs.wake_stalled(at=at)
+
+
+def ask_worker(at: datetime) -> None:
+    """Have a worker give a sign of life."""
+    beat_as_worker.enqueue()
+
+
+def prune_finished_tasks(at: datetime) -> None:
+    """Delete the results of finished tasks. RQ lets its own expire."""
+    if isinstance(task_backends["default"], DatabaseBackend):
+        call_command("prune_db_task_results", queue_name="*", min_age_days=KEEP_RESULTS_DAYS, verbosity=0)
+
+
+DUTIES = (
+    Duty("wake stalled work", timedelta(seconds=15), wake_stalled_work),
+    Duty("ask the worker for a sign of life", timedelta(minutes=1), ask_worker),
+    Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
+    Duty("look for duplicates", timedelta(days=1), lambda at: merges.look_for_duplicates(at=at)),
+)
