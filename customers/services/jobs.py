@@ -214,7 +214,7 @@ def run_now(kind: str, *, by: User, clock: Callable[[], datetime] = timezone.now
     return job
 
 
-def _written(kind: str, parameters: Mapping[str, Any], *, by: User, at: datetime, **values: Any) -> Job:
+def _written(kind: str, parameters: Mapping[str, Any], *, by: User | None, at: datetime, **values: Any) -> Job:
     known = parts.job_kinds[kind]
     language = translation.get_language() or settings.LANGUAGE_CODE
     return Job.objects.create(
