@@ -20,7 +20,7 @@ from django_filters import BooleanFilter
 
 from customers.admin.staff import signed_in
 from customers.models import Customer
-from customers.parts import Badge, Box, BulkAction, ListColumn, parts
+from customers.parts import Badge, Box, BulkAction, LevelHold, ListColumn, parts
 
 from .admin.bulk_ban import bulk_ban
 from .models import Ban, bannable_by, banned
@@ -54,6 +54,9 @@ def register() -> None:
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.merge_parts += MERGE_PARTS
+    parts.level_holds.append(
+        LevelHold(name="banned", label=gettext_lazy("banned"), of=lambda customers, at: banned(customers, at=at))
+    )
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 
 

@@ -116,7 +116,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_customers(source, dice, count=max(customers - 2, 0), at=at)
         _seed_test_buyers(source, at=at)
         _seed_orders(source, products, dice, at=at)
-        rebuild_trade_figures()
+        rebuild_trade_figures(at=at)
         _seed_levels_and_groups()
         _seed_bindings(staff, at=at)
         _seed_bans(staff, at=at)

@@ -154,6 +154,15 @@ class MergePart:
     fold: Callable[[Customer, Customer, User, datetime], None] | None = None
 
 
+@dataclass(frozen=True)
+class LevelHold:
+    """Customers whose level no trade figures raise, and why: `of(customers, at)` are those of the customers."""
+
+    name: str
+    label: StrOrPromise
+    of: Callable[[CustomerQuerySet, datetime], CustomerQuerySet]
+
+
 @dataclass
 class Parts:
     filters: dict[str, Callable[[], Filter]] = field(default_factory=dict)
@@ -168,6 +177,7 @@ class Parts:
     timeline: list[TimelineSource] = field(default_factory=list)
     contactability: list[Contactability] = field(default_factory=list)
     merge_parts: list[MergePart] = field(default_factory=list)
+    level_holds: list[LevelHold] = field(default_factory=list)
 
 
 parts = Parts()

@@ -124,7 +124,7 @@ class Loading:
         if changed:
             self._analyse()
             buyers = Order.objects.filter(pk__in=changed, customer__isnull=False).values_list("customer", flat=True)
-            refresh_trade_figures(Customer.objects.filter(pk__in=set(buyers)))
+            refresh_trade_figures(Customer.objects.filter(pk__in=set(buyers)), at=self.run.started_at)
         if created:
             orders = Order.objects.filter(pk__in=created)
             orders_imported.send(Order, orders=orders, run=self.run, source=self.source)

@@ -79,7 +79,7 @@ class Renewal:
         changed = Order.objects.filter(pk__in=[*created, *grown])
         self.unidentified_count += changed.filter(pk__in=created, customer=None).count()
         buyers = changed.filter(customer__isnull=False).values("customer")
-        refresh_trade_figures(Customer.objects.filter(pk__in=buyers))
+        refresh_trade_figures(Customer.objects.filter(pk__in=buyers), at=at)
         if created:
             orders = Order.objects.filter(pk__in=created)
             orders_imported.send(Order, orders=orders, run=loading.run, source=loading.source)
@@ -89,7 +89,7 @@ class Renewal:
         if not old:
             return
         buyers = {pk: one.order.customer_id for pk, one in old.items() if one.order.customer_id}
-        identified = identify_orders(buyers, source=self._loading.source)
+        identified = identify_orders(buyers, source=self._loading.source, at=at)
         updated = update_orders({pk: one.told for pk, one in old.items()}, at=at)
         self.updated_count += len({*identified, *updated})
 

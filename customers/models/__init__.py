@@ -8,6 +8,7 @@ from .customer import Customer, Group
 from .import_run import ImportRun
 from .inquiry import Inquiry, InquiryMessage
 from .job import Job, JobRow
+from .level import LevelChange, LevelRule
 from .merge import Duplicate, Merge
 from .note import CustomerNote
 from .notification import Notification
@@ -37,6 +38,8 @@ __all__ = [
     "InquiryMessage",
     "Job",
     "JobRow",
+    "LevelChange",
+    "LevelRule",
     "Merge",
     "Notification",
     "Order",

@@ -167,7 +167,17 @@ class Customer(Imported):
         NOT_TRADED = 2, _("not traded")
         BY_HAND = 3, _("added by hand")
 
+    class LevelBasis(models.TextChoices):
+        """Why he has his level: it decides what trade figures may do to it."""
+
+        FIGURES = "figures", _("earned by trade figures")
+        BY_HAND = "by_hand", _("set by hand; trade figures may raise it")
+        HELD = "held", _("set by hand below what was earned; trade figures leave it")
+
     level = models.PositiveSmallIntegerField(_("level"), choices=Level.choices, default=Level.NONE)
+    level_basis = models.CharField(
+        _("basis of the level"), max_length=8, choices=LevelBasis.choices, default=LevelBasis.FIGURES, editable=False
+    )
     groups = models.ManyToManyField(Group, blank=True, related_name="customers", verbose_name=_("groups"))
     customer_source = models.PositiveSmallIntegerField(
         _("customer source"), choices=CustomerSource.choices, default=CustomerSource.NOT_TRADED

@@ -135,7 +135,7 @@ def _record(facts: OrderFacts, *, source: Source, buyer: Identity, held: bool, a
         for position, line in enumerate(facts.lines, start=1)
     )
     if customer:
-        refresh_trade_figures(Customer.objects.filter(pk=customer.pk))
+        refresh_trade_figures(Customer.objects.filter(pk=customer.pk), at=at)
     return order
 
 
@@ -154,7 +154,7 @@ def update_order(order: Order, *, at: datetime, by: User | None = None, **facts:
         if edited := [name for name in STAFF_WORDS if name in changed]:
             audit.record(EDITED, Order.objects.filter(pk=order.pk), by=by, at=at, fields=edited)
         if order.customer_id:
-            refresh_trade_figures(Customer.objects.filter(pk=order.customer_id))
+            refresh_trade_figures(Customer.objects.filter(pk=order.customer_id), at=at)
     return order
 
 
@@ -178,7 +178,7 @@ def update_orders(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> 
     update_rows(Order, [order for order in orders if order.pk in changed], columns)
     customers = {order.customer_id for order in orders if order.pk in changed and order.customer_id}
     if customers:
-        refresh_trade_figures(Customer.objects.filter(pk__in=customers))
+        refresh_trade_figures(Customer.objects.filter(pk__in=customers), at=at)
     return list(changed)
 
 
@@ -187,7 +187,7 @@ def is_older_news(told: Mapping[str, object], *, than: str) -> bool:
     return STAGES[Order.Status(str(told.get("status", than)))] < STAGES[Order.Status(than)]
 
 
-def identify_orders(buyers: Mapping[int, int], *, source: Source) -> list[int]:
+def identify_orders(buyers: Mapping[int, int], *, source: Source, at: datetime) -> list[int]:
     """Give orders (by id) whose buyer was unknown their customer (his id), and tell of them; return their ids.
 
     An order that has a customer keeps him. Repeating is safe. Runs inside the caller's transaction.
@@ -199,7 +199,7 @@ def identify_orders(buyers: Mapping[int, int], *, source: Source) -> list[int]:
     for order in orders:
         order.customer_id = buyers[order.pk]
     update_rows(Order, orders, ["customer_id"])
-    refresh_trade_figures(Customer.objects.filter(pk__in={order.customer_id for order in orders}))
+    refresh_trade_figures(Customer.objects.filter(pk__in={order.customer_id for order in orders}), at=at)
     ids = [order.pk for order in orders]
     orders_identified.send(Order, orders=Order.objects.filter(pk__in=ids), source=source)
     return ids
@@ -233,6 +233,6 @@ def _edited_here(orders: Sequence[Order], told: Mapping[int, Mapping[str, object
 def _with_buyer(order: Order, buyer: Identity, *, at: datetime) -> Order:
     """The order, with its customer where it had none and the buyer is now told."""
     if order.customer_id is None and (customer := keep_customer(buyer, at=at)):
-        identify_orders({order.pk: customer.pk}, source=order.source)
+        identify_orders({order.pk: customer.pk}, source=order.source, at=at)
         order.refresh_from_db()
     return order

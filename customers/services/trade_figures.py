@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -25,6 +26,8 @@ from django.db.models.functions import Cast, Coalesce, Round
 from customers.bulk import in_batches
 from customers.models import Customer, Order, OrderLine
 
+from .levels import raise_levels
+
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
@@ -37,13 +40,13 @@ def _of_customer(rows: QuerySet[Any], customer: str, aggregate: Any, empty: Any,
     return Coalesce(Subquery(per_customer.values("figure"), output_field=output), Value(empty), output_field=output)
 
 
-def refresh_trade_figures(customers: CustomerQuerySet) -> int:
-    """Write the trade figures of these customers from their orders, in two statements; return how many customers.
+def refresh_trade_figures(customers: CustomerQuerySet, *, at: datetime) -> int:
+    """Write the trade figures of these customers from their orders, and raise the levels that they have earned.
 
     A successful trade is an order with status done, a closed trade one with status closed. Trade amount is what was
     paid in successful trades, closed amount what was to be paid in closed ones, both with postage and in the shop's
     currency; item count is the pieces in successful trades; last trade is when the latest successful one was ordered.
-    Repeating is safe.
+    Returns how many customers. Repeating is safe. Runs in a transaction of the caller.
     """
     done, closed = Order.objects.successful(), Order.objects.closed()
     pieces = OrderLine.objects.filter(order__status=Order.Status.DONE)
@@ -79,10 +82,11 @@ def refresh_trade_figures(customers: CustomerQuerySet) -> int:
             default=Value(Customer.CustomerSource.NOT_TRADED),
         ),
     )
+    raise_levels(customers, at=at)
     return written
 
 
-def rebuild_trade_figures() -> int:
+def rebuild_trade_figures(*, at: datetime) -> int:
     """Write everybody's trade figures anew, in short transactions over ranges of ids; return how many customers.
 
     Gives the numbers that `refresh_trade_figures` keeps; may be stopped and repeated at any time.
@@ -90,5 +94,5 @@ def rebuild_trade_figures() -> int:
     written = 0
     for customers in in_batches(Customer.objects.all()):
         with transaction.atomic():
-            written += refresh_trade_figures(customers)
+            written += refresh_trade_figures(customers, at=at)
     return written

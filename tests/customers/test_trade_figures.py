@@ -51,7 +51,7 @@ def test_rebuild_after_random_order_changes_changes_nothing(db, seed):
         )
     kept = figures()
 
-    written = rebuild_trade_figures()
+    written = rebuild_trade_figures(at=NOON)
 
     assert figures() == kept
     assert written == len(kept)
@@ -86,7 +86,7 @@ def test_ten_times_ten_cents_is_exactly_one(db):
     for _ in range(10):
         OrderFactory(customer=customer, status="done", paid_amount=Decimal("0.10"))
 
-    rebuild_trade_figures()
+    rebuild_trade_figures(at=NOON)
 
     assert Customer.objects.filter(pk=customer.pk, trade_amount=Decimal("1.00")).exists()
     customer.refresh_from_db()
