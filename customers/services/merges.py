@@ -64,7 +64,7 @@ def merge(kept: Customer, merged: Customer, *, by: User, at: datetime, reason: s
         merges = Merge.objects.create(kept=kept, merged=merged, reason=reason[:200], moved=moved, by=by, at=at)
         touched = Customer.objects.filter(pk__in=[kept.pk, merged.pk])
         audit.record("customer.merged", touched, by=by, at=at, fields=["merged_into"], reason=reason)
-        refresh_trade_figures(touched)
+        refresh_trade_figures(touched, at=at)
     return merges
 
 
