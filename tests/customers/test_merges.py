@@ -37,7 +37,7 @@ def test_merge_moves_what_is_his_and_every_name_finds_the_kept_one(kept, merged,
     order = OrderFactory(customer=merged, status="done", paid_amount="30.00")
     review = ReviewFactory(customer=merged)
     merged.groups.add(GroupFactory(name="A"))
-    refresh_trade_figures(Customer.objects.all())
+    refresh_trade_figures(Customer.objects.all(), at=now)
 
     record = merges.merge(kept, merged, by=lead, at=now, reason="same phone")
 
