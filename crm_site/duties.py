@@ -11,7 +11,7 @@ from django_tasks import task_backends
 from django_tasks_db import DatabaseBackend
 
 from crm_site.tasks import beat_as_worker
-from customers.services import jobs, merges
+from customers.services import jobs, merges, notifications
 from messaging.services import work
 
 KEEP_RESULTS_DAYS = 2
@@ -47,5 +47,6 @@ DUTIES = (
     Duty("wake stalled work", timedelta(seconds=15), wake_stalled_work),
     Duty("ask the worker for a sign of life", timedelta(minutes=1), ask_worker),
     Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
+    Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),
     Duty("look for duplicates", timedelta(days=1), lambda at: merges.look_for_duplicates(at=at)),
 )

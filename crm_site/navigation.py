@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from customers.admin.staff import signed_in
+
 
 def stylesheet(request: HttpRequest) -> str:
     return static("crm_site/panel.css")
@@ -53,6 +55,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     shown = [{"title": title, "items": _items(request, lists)} for title, lists in groups]
     return [group for group in shown if group["items"]]
+
+
+def own_links(request: HttpRequest) -> list[dict[str, str]]:
+    """What stands in the menu under one's own name."""
+    links = [{"title": _("Notifications"), "link": reverse("admin:customers_notification_preferences")}]
+    if signed_in(request).has_usable_password():
+        links.append({"title": _("Change password"), "link": reverse("admin:password_change")})
+    return links
 
 
 def _items(request: HttpRequest, lists: list[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -81,6 +81,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "customers.admin.notifications.bell",
             ],
         },
     }
@@ -205,6 +206,7 @@ UNFOLD = {
     "STYLES": ["crm_site.navigation.stylesheet"],
     "SCRIPTS": ["crm_site.navigation.script", "crm_site.navigation.order_flags_script"],
     "SIDEBAR": {"navigation": "crm_site.navigation.sidebar"},
+    "ACCOUNT": {"navigation": "crm_site.navigation.own_links"},
     "DASHBOARD_CALLBACK": "crm_site.dashboard.dashboard",
 }
 

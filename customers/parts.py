@@ -85,12 +85,14 @@ class ProductAction:
 class NotificationKind:
     """A kind of news at the bell: what it is called in the preferences, and how its parameters are told.
 
-    `tell(parameters)` is called when somebody looks, so it speaks his language.
+    `tell(parameters)` is called when somebody looks, so it speaks his language. What is `is_personal` concerns nobody
+    but him, so no group is told of it.
     """
 
     name: str
     label: StrOrPromise
     tell: Callable[[Mapping[str, Any]], str]
+    is_personal: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,3 +14,7 @@ work_waiting = Signal()
 
 # An answer goes out to the buyer, an agent's or an automatic one: `message`, an InquiryMessage.
 message_answered = Signal()
+
+# Something happened that the staff is told of at the bell: `kind`, `parameters`, `url`, `at`. Sent once for each event,
+# however many are told of it, nobody included.
+news_told = Signal()

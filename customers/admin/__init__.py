@@ -1,4 +1,18 @@
-from . import agents, customers, events, groups, import_runs, inquiries, jobs, merges, orders, products, reviews, users
+from . import (
+    agents,
+    customers,
+    events,
+    groups,
+    import_runs,
+    inquiries,
+    jobs,
+    merges,
+    notifications,
+    orders,
+    products,
+    reviews,
+    users,
+)
 
 __all__ = [
     "agents",
@@ -9,6 +23,7 @@ __all__ = [
     "inquiries",
     "jobs",
     "merges",
+    "notifications",
     "orders",
     "products",
     "reviews",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import models
@@ -26,6 +27,15 @@ else:
     from unfold.admin import ModelAdmin as SkinAdmin
     from unfold.admin import TabularInline as SkinInline
     from unfold.views import ChangeList
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A quick choice above a list."""
+
+    label: str
+    query: str
+    is_on: bool
 
 
 class PanelChangeList(ChangeList):

@@ -25,7 +25,7 @@ from django.views.decorators.http import require_POST
 from customers.models import Agent, Customer, Inquiry, InquiryMessage
 from customers.services import inquiries
 
-from .base import PanelChangeList, ReadOnlyAdmin
+from .base import Chip, PanelChangeList, ReadOnlyAdmin
 from .binding_forms import AgentForm
 from .cells import NOTHING, badge, moment, staff_name
 from .customer_rows import customer_name, with_names
@@ -56,15 +56,6 @@ class Said:
     who: str
     text: str
     at: str
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A quick choice above the list."""
-
-    label: str
-    query: str
-    is_on: bool
 
 
 class InquiryChangeList(PanelChangeList):

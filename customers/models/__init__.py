@@ -11,7 +11,7 @@ from .job import Job, JobRow
 from .level import LevelChange, LevelRule
 from .merge import Duplicate, Merge
 from .note import CustomerNote
-from .notification import Notification
+from .notification import Notification, UnwantedNews
 from .order import Order, OrderLine, Refund
 from .product import Product
 from .review import Review
@@ -48,6 +48,7 @@ __all__ = [
     "Refund",
     "Review",
     "Source",
+    "UnwantedNews",
     "User",
     "WorkingHours",
 ]

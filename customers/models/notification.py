@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -17,6 +18,12 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
     def unread(self) -> NotificationQuerySet:
         return self.filter(read_at__isnull=True)
+
+    def read_before(self, moment: datetime) -> NotificationQuerySet:
+        return self.filter(read_at__lt=moment)
+
+    def newest_first(self) -> NotificationQuerySet:
+        return self.order_by("-created_at", "-pk")
 
 
 class Notification(models.Model):
@@ -41,9 +48,33 @@ class Notification(models.Model):
         verbose_name_plural = _("notifications")
         indexes = [
             # one's own, the newest first
-            models.Index(fields=["user", "-id"], name="notification_user"),
+            models.Index(fields=["user", "-created_at", "-id"], name="notification_newest"),
             # how many are unread, on every page
             models.Index(fields=["user"], condition=Q(read_at__isnull=True), name="notification_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.pk}"
+
+
+class UnwantedNews(models.Model):
+    """A kind of news that one member of the staff does not want at his bell. Without a row he is told."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="+", verbose_name=_("user")
+    )
+    kind = models.CharField(_("kind"), max_length=40)
+
+    class Meta:
+        verbose_name = _("unwanted news")
+        verbose_name_plural = _("unwanted news")
+        constraints = [
+            # serves the question as well: does this user want to be told
+            models.UniqueConstraint(
+                fields=["user", "kind"],
+                name="unwanted_news_once",
+                violation_error_message=_("This kind of news is switched off already."),
+            ),
         ]
 
     def __str__(self) -> str:

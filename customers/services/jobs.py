@@ -54,7 +54,9 @@ def _tell_end(parameters: Mapping[str, Any]) -> str:
     return _("%(job)s: %(state)s") % said
 
 
-JOB_ENDED = NotificationKind(name="job_ended", label=gettext_lazy("a job of mine has ended"), tell=_tell_end)
+JOB_ENDED = NotificationKind(
+    name="job_ended", label=gettext_lazy("a job of mine has ended"), tell=_tell_end, is_personal=True
+)
 
 
 # What a step tells in the job's row.

@@ -8,6 +8,7 @@ from django_tasks_db.models import DBTaskResult
 from crm_site.duties import DUTIES, Duty
 from crm_site.management.commands.scheduler import Scheduler
 from crm_site.models import Heartbeat
+from customers.models import Notification
 from messaging.models import Broadcast
 from tests.factories import BroadcastFactory
 
@@ -103,6 +104,15 @@ def test_every_duty_does_its_work_on_an_empty_shop(now, caplog):
     Scheduler().tick(at=now)
 
     assert caplog.records == []
+
+
+def test_scheduler_deletes_what_was_read_long_ago_daily(manager, now):
+    for days in (31, 29):
+        Notification.objects.create(user=manager, kind="x", created_at=now, read_at=now - timedelta(days=days))
+
+    Scheduler().tick(at=now)
+
+    assert [row.read_at for row in Notification.objects.all()] == [now - timedelta(days=29)]
 
 
 def task_result(now, *, days, status):
