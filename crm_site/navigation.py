@@ -12,8 +12,6 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from customers.admin.staff import signed_in
-
 
 def stylesheet(request: HttpRequest) -> str:
     return static("crm_site/panel.css")
@@ -58,9 +56,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def own_links(request: HttpRequest) -> list[dict[str, str]]:
-    """What stands in the menu under one's own name."""
+    """What stands in the menu under one's own name. The page to sign in asks too."""
+    if not request.user.is_authenticated:
+        return []
     links = [{"title": _("Notifications"), "link": reverse("admin:customers_notification_preferences")}]
-    if signed_in(request).has_usable_password():
+    if request.user.has_usable_password():
         links.append({"title": _("Change password"), "link": reverse("admin:password_change")})
     return links
 

@@ -242,6 +242,8 @@ def test_asking_for_the_number_is_one_query_beside_the_session(agent, tell, sign
 
 
 def test_visitor_is_asked_to_sign_in(client, db):
+    assert client.get("/admin/login/").status_code == 200
+
     answers = [
         client.get(f"{LIST}{door}").status_code for door in ("", "unread/", "newest/", "1/open/", "preferences/")
     ]
