@@ -261,6 +261,8 @@ API_SCOPES = [
     "inquiries:write",
     "agents:read",
     "agents:write",
+    "segments:read",
+    "segments:write",
 ]
 API_BODY_LIMIT = 1_000_000
 REST_FRAMEWORK = {

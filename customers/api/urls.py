@@ -6,12 +6,14 @@ from .customers import Customers
 from .inquiries import Inquiries
 from .orders import Orders
 from .purchase_checks import PurchaseChecks
+from .segments import Segments
 
 router = SimpleRouter(use_regex_path=False)
 router.register("customers", Customers, basename="customer")
 router.register("orders", Orders, basename="order")
 router.register("inquiries", Inquiries, basename="inquiry")
 router.register("agents", Agents, basename="agent")
+router.register("segments", Segments, basename="segment")
 router.register("purchase-checks", PurchaseChecks, basename="purchase-check")
 
 urlpatterns = [path("", include(router.urls))]

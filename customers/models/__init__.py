@@ -15,6 +15,7 @@ from .notification import Notification, UnwantedNews
 from .order import Order, OrderLine, Refund
 from .product import Product
 from .review import Review
+from .saved_filter import ListPreference, SavedFilter
 from .source import Source
 from .user import User
 from .working_hours import ClosedDay, WorkingHours
@@ -41,12 +42,14 @@ __all__ = [
     "LevelChange",
     "LevelRule",
     "Merge",
+    "ListPreference",
     "Notification",
     "Order",
     "OrderLine",
     "Product",
     "Refund",
     "Review",
+    "SavedFilter",
     "Source",
     "UnwantedNews",
     "User",

@@ -1,0 +1,18 @@
+"""The filters of the lists: one strict set serves the panel, the API, jobs, rule-driven groups and audiences."""
+
+from .customers import PERSONAL, CustomerFilter
+from .lists import InquiryFilter, OrderFilter
+from .strict import Condition, InvalidFilter, MomentFilter, StrictFilterSet, restored, stored
+
+__all__ = [
+    "PERSONAL",
+    "Condition",
+    "CustomerFilter",
+    "InquiryFilter",
+    "InvalidFilter",
+    "MomentFilter",
+    "OrderFilter",
+    "StrictFilterSet",
+    "restored",
+    "stored",
+]
