@@ -21,7 +21,7 @@ from django_filters import (
     MultipleChoiceFilter,
     NumberFilter,
 )
-from django_filters.fields import ModelChoiceField
+from django_filters.fields import ModelChoiceField, ModelMultipleChoiceField
 
 from customers import identity
 from customers.models import Account, Agent, ContactValue, Customer, Group, Order, Source, User
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # What names a person, or may: it is searched for, and no row but the contact value keeps it.
 PERSONAL = ("q", "name", "phone", "email")
 MINE = "mine"
+LONGEST_ID = 18
 COUNTS = ("trade_count", "item_count", "close_trade_count")
 AMOUNTS = ("trade_amount", "avg_price", "close_trade_amount")
 RANGES = {
@@ -65,6 +66,21 @@ def _ranges() -> dict[str, Filter]:
 
 
 _AMOUNT = {"max_digits": 14, "decimal_places": 2}
+
+
+class GroupsField(ModelMultipleChoiceField):  # type: ignore[misc]
+    def _check_values(self, value: Any) -> Any:
+        for pk in value:
+            if len(str(pk)) > LONGEST_ID:  # more than a database's integer holds
+                raise forms.ValidationError(self.error_messages["invalid_choice"], "invalid_choice", {"value": pk})
+        return super()._check_values(value)
+
+
+class GroupsFilter(ModelMultipleChoiceFilter):  # type: ignore[misc]
+    field_class = GroupsField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(field_name="groups", queryset=Group.objects.order_by("name", "pk"), **kwargs)
 
 
 class AgentField(ModelChoiceField):  # type: ignore[misc]
@@ -106,19 +122,12 @@ class CustomerFilter(StrictFilterSet):
     phone = ContactFilter(ContactValue.Kind.PHONE)
     email = ContactFilter(ContactValue.Kind.EMAIL)
     level = ChoiceFilter(choices=Customer.Level.choices, label=gettext_lazy("level"))
-    group = ModelMultipleChoiceFilter(
-        method="filter_group", queryset=Group.objects.order_by("name", "pk"), label=gettext_lazy("any of these groups")
-    )
-    group_all = ModelMultipleChoiceFilter(
-        method="filter_group_all", queryset=Group.objects.order_by("name", "pk"), label=gettext_lazy("all these groups")
-    )
-    group_none = ModelMultipleChoiceFilter(
-        method="filter_group_none",
-        queryset=Group.objects.order_by("name", "pk"),
-        label=gettext_lazy("none of these groups"),
-    )
+    group = GroupsFilter(method="filter_group", label=gettext_lazy("any of these groups"))
+    group_all = GroupsFilter(method="filter_group_all", label=gettext_lazy("all these groups"))
+    group_none = GroupsFilter(method="filter_group_none", label=gettext_lazy("none of these groups"))
     customer_source = ChoiceFilter(choices=Customer.CustomerSource.choices, label=gettext_lazy("customer source"))
     source = ModelChoiceFilter(
+        field_name="accounts__source",
         method="filter_source",
         queryset=Source.objects.order_by("name", "pk"),
         to_field_name="code",

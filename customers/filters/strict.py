@@ -101,10 +101,10 @@ def _said(form: forms.Form, name: str) -> str:
         local = timezone.localtime(value)
         is_day = local.time() in (time.min, time.max)
         return date_format(local, "DATE_FORMAT" if is_day else "DATETIME_FORMAT")
-    if isinstance(value, (list, QuerySet)):
-        return ", ".join(map(str, value))
     labels = {str(key): str(label) for key, label in getattr(form.fields[name].widget, "choices", ())}
-    return labels.get(str(value), labels.get(str(value).lower(), str(value)))
+    several = value if isinstance(value, (list, QuerySet)) else [value]
+    # a yes-or-no field has True where its choice is "true"
+    return ", ".join(labels.get(str(one), labels.get(str(one).lower(), str(one))) for one in several)
 
 
 def stored(data: QueryDict) -> dict[str, list[str]]:
