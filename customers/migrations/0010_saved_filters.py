@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0006_customer_page'),
+        ('customers', '0009_unwanted_news'),
     ]
 
     operations = [
