@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -20,7 +21,7 @@ from customers import identity
 from customers.filters import CustomerFilter
 from customers.models import Account, Agent, ContactValue, Customer
 from customers.parts import parts
-from customers.services.bindings import bind
+from customers.services import bindings
 from customers.services.people import find_customer, keep_customer
 
 from .access import Access, acting_user, asked_source, asking_key, visible_customers
@@ -107,12 +108,17 @@ class BindBody(StrictSerializer):
     agent = serializers.PrimaryKeyRelatedField(queryset=Agent.objects.all())
 
 
+class HandOverBody(BindBody):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+
+
 class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Customer]):
     access = {
         "list": Access("customers:read", "customers.view_customer"),
         "retrieve": Access("customers:read", "customers.view_customer"),
         "create": Access("customers:write", "customers.change_customer"),
         "bind": Access("customers:write", "customers.view_customer"),
+        "hand_over": Access("customers:write", "customers.view_customer"),
     }
     queryset = Customer.objects.all()
     lookup_value_converter = "int"
@@ -153,13 +159,29 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         body = BindBody(data=request.data)
         body.is_valid(raise_exception=True)
         agent = body.validated_data["agent"]
-        bind(Customer.objects.filter(pk=customer.pk), agent=agent, by=acting_user(request), at=timezone.now())
+        bindings.bind(Customer.objects.filter(pk=customer.pk), agent=agent, by=acting_user(request), at=timezone.now())
         customer.refresh_from_db(fields=["agent"])
         if customer.agent != agent:
             raise Conflict(
                 _("This customer already has an exclusive agent (%(agent)s).") % {"agent": customer.agent},
                 code="already_bound",
             )
+        return Response(self._shown(customer.pk))
+
+    @extend_schema(summary="Hand over to another agent", request=HandOverBody, responses={200: CustomerSerializer})
+    @action(detail=True, methods=["post"], url_path="hand-over", filterset_class=None)
+    def hand_over(self, request: Request, pk: int) -> Response:
+        customer = self.get_object()
+        body = HandOverBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        agent, reason = body.validated_data["agent"], body.validated_data["reason"]
+        one = Customer.objects.filter(pk=customer.pk)
+        bindings.hand_over(one, agent=agent, by=acting_user(request), at=timezone.now(), reason=reason)
+        customer.refresh_from_db(fields=["agent"])
+        if customer.agent is None:
+            raise Conflict(_("This customer has no exclusive agent yet: bind him."), code="not_bound")
+        if customer.agent != agent:
+            raise PermissionDenied(_("This customer is not yours to hand over."), code="not_his_agent")
         return Response(self._shown(customer.pk))
 
     def get_object(self) -> Customer:

@@ -249,3 +249,25 @@ def test_customer_list_is_newest_first(shop):
     customers = [CustomerFactory(nick=f"n{number}", registered_at=NOON) for number in range(3)]
     ids = [row["id"] for row in shop.get(PATH).json()["results"]]
     assert ids == [customer.pk for customer in reversed(customers)]
+
+
+def test_agent_hands_his_customer_over_and_nobody_elses(key_client, agent, other_agent):
+    own, foreign, free = CustomerFactory(agent=agent), CustomerFactory(agent=other_agent), CustomerFactory()
+    for customer in (own, foreign, free):
+        AccountFactory(customer=customer)
+    client, body = key_client("customers:write", user=agent.user), {"agent": other_agent.pk, "reason": "holiday"}
+
+    answers = [client.post(f"{PATH}{customer.pk}/hand-over/", body) for customer in (own, own, free)]
+    theirs = client.post(f"{PATH}{foreign.pk}/hand-over/", {"agent": agent.pk})
+
+    assert [answer.status_code for answer in answers] == [200, 200, 409]
+    assert answers[0].json()["agent"]["id"] == other_agent.pk
+    assert (theirs.status_code, theirs.json()["code"]) == (403, "not_his_agent")
+
+
+def test_key_that_acts_as_nobody_hands_nobody_over(key_client, agent):
+    customer = AccountFactory(customer__agent=agent).customer
+
+    answer = key_client("customers:write").post(f"{PATH}{customer.pk}/hand-over/", {"agent": agent.pk})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "key_without_user")
