@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from .forecasts import Forecast
     from .loading import Loading
     from .rejects import Rejects
     from .staging import Progress
+
+
+@dataclass(frozen=True)
+class ImportedFile:
+    """What is to be read: where it lies, what the clerk calls it, and what he said of its columns.
+
+    `kind` and `mapping` ({our field: their column}) are for formats that know several kinds and any column; empty, the
+    header tells.
+    """
+
+    path: Path
+    name: str = ""
+    kind: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
 
 
 class Format(ABC):
@@ -21,7 +38,7 @@ class Format(ABC):
     notes: list[str]
 
     @abstractmethod
-    def __init__(self, path: Path, *, rejects: Rejects, progress: Progress) -> None: ...
+    def __init__(self, file: ImportedFile, *, rejects: Rejects, progress: Progress) -> None: ...
 
     @abstractmethod
     def read(self) -> None:
@@ -33,3 +50,11 @@ class Format(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+
+class PreviewedFormat(Format):
+    """A format that can tell what it would change before it does."""
+
+    @abstractmethod
+    def foretell(self, forecast: Forecast) -> None:
+        """Hand what was read to `forecast`, in batches; writes nothing."""

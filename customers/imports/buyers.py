@@ -26,6 +26,7 @@ class ToldBuyer:
     since: datetime
     province: str = ""
     city: str = ""
+    level: int = Customer.Level.NONE
     contacts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -35,21 +36,21 @@ def keep_buyers(buyers: Sequence[ToldBuyer], loading: Loading) -> list[int | Non
     Repeating is safe. Runs inside the caller's transaction; the number of queries does not depend on that of buyers.
     """
     found = find_customers([buyer.identity for buyer in buyers])
-    _fill_regions(buyers, found)
+    update_rows(Customer, fill_regions(buyers, found), ["province", "city"])
     ids = _make_customers(buyers, [customer.pk if customer else None for customer in found], loading)
-    _keep_accounts(buyers, ids, loading)
-    _keep_contacts(buyers, ids, loading)
+    loading.insert(Account, new_accounts(buyers, ids), source_id=loading.source.pk)
+    loading.insert(ContactValue, new_contacts(buyers, ids))
     return ids
 
 
-def _fill_regions(buyers: Sequence[ToldBuyer], found: Sequence[Customer | None]) -> None:
-    """Say where a found customer lives if nobody has said so yet; what stands there already stays."""
+def fill_regions(buyers: Sequence[ToldBuyer], found: Sequence[Customer | None]) -> list[Customer]:
+    """Set where a found customer lives if nobody has said so yet; return those who had no region, not saved."""
     filled: dict[int, Customer] = {}
     for buyer, customer in zip(buyers, found, strict=True):
         if customer and buyer.province and not (customer.province or customer.city):
             filled[customer.pk] = customer
             customer.province, customer.city = buyer.province, buyer.city
-    update_rows(Customer, list(filled.values()), ["province", "city"])
+    return list(filled.values())
 
 
 def _make_customers(buyers: Sequence[ToldBuyer], found: Sequence[int | None], loading: Loading) -> list[int | None]:
@@ -58,34 +59,39 @@ def _make_customers(buyers: Sequence[ToldBuyer], found: Sequence[int | None], lo
     by_name: dict[tuple[str, str], int] = {}
     places: list[int | None] = []
     for buyer, known in zip(buyers, found, strict=True):
-        names = [] if known else _names(buyer.identity)
+        names = [] if known else names_of(buyer.identity)
         place = next((by_name[name] for name in names if name in by_name), None)
         if names and place is None:
             place = len(made)
-            made.append(Customer(registered_at=buyer.since, province=buyer.province, city=buyer.city))
+            made.append(
+                Customer(registered_at=buyer.since, province=buyer.province, city=buyer.city, level=buyer.level)
+            )
         by_name.update((name, place) for name in names if place is not None)
         places.append(place)
     new = loading.insert_customers(made)
     return [known if place is None else new[place] for known, place in zip(found, places, strict=True)]
 
 
-def _names(buyer: Identity) -> list[tuple[str, str]]:
+def names_of(buyer: Identity) -> list[tuple[str, str]]:
+    """What makes one person of two rows, by kind: his account, his phone, his e-mail."""
     number, keys = account_number(buyer), buyer.contact_keys()
     names = [("account", number)] if number else []
     return names + [(kind, keys[kind]) for kind in KINDS_THAT_NAME if kind in keys]
 
 
-def _keep_accounts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None], loading: Loading) -> None:
+def new_accounts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None]) -> list[Account]:
+    """The accounts, not saved and without their source, that were told of customers (by id) and are not there."""
     known = find_accounts([buyer.identity for buyer in buyers])
     new: dict[str, Account] = {}
     for buyer, customer, account in zip(buyers, ids, known, strict=True):
         number = account_number(buyer.identity)
         if customer and number and account is None:
             new[number] = Account(customer_id=customer, external_id=number, nick=usable_nick(buyer.identity))
-    loading.insert(Account, list(new.values()), source_id=loading.source.pk)
+    return list(new.values())
 
 
-def _keep_contacts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None], loading: Loading) -> None:
+def new_contacts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None]) -> list[ContactValue]:
+    """The contact values, not saved, that were told of customers (by id) and are not there."""
     told: dict[tuple[int, str, str], str] = {}
     for buyer, customer in zip(buyers, ids, strict=True):
         if customer is None:
@@ -96,9 +102,8 @@ def _keep_contacts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None], loadi
     customers = {customer for customer, _kind, _key in told}
     rows = ContactValue.objects.filter(customer__in=customers).values_list("customer", "kind", "key")
     known = set(rows) if told else set()
-    new = [
+    return [
         ContactValue(customer_id=place[0], kind=place[1], key=place[2], value=value)
         for place, value in told.items()
         if place not in known
     ]
-    loading.insert(ContactValue, new)

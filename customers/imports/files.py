@@ -32,9 +32,9 @@ class Lines:
     with BROKEN in the places of the broken bytes.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, encoding: str = "") -> None:
         self._stream = stream
-        self.encoding = ""
+        self.encoding = encoding
         self._again: deque[str] = deque()
         self._row: list[str] = []
         self.row_starts_at = 1
@@ -51,7 +51,7 @@ class Lines:
 
     def _decode(self, line: bytes) -> str:
         if not self.encoding:
-            self.encoding = "UTF-8" if _is_utf_8(line) else "GB18030"
+            self.encoding = "UTF-8" if is_utf_8(line) else "GB18030"
         try:
             return line.decode(self.encoding)
         except UnicodeDecodeError:
@@ -69,7 +69,7 @@ class Lines:
         del self._row[1:]
 
 
-def _is_utf_8(line: bytes) -> bool:
+def is_utf_8(line: bytes) -> bool:
     try:
         line.decode()
     except UnicodeDecodeError:
@@ -80,8 +80,10 @@ def _is_utf_8(line: bytes) -> bool:
 class Table(ABC):
     """A file with one row of column names and rows under it. Reading raises WrongFile where the file is unsound."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, name: str = "") -> None:
         self.path = path
+        # what the clerk calls it, where it was stored under another name
+        self.name = name or path.name
 
     @abstractmethod
     def header(self) -> list[str]:
@@ -99,6 +101,9 @@ class Table(ABC):
 
 
 class CsvFile(Table):
+    encoding = ""  # empty: the first line tells
+    delimiter = ","
+
     def header(self) -> list[str]:
         with self._opened() as raw:
             return self._header(self._reader(raw)[1])
@@ -149,13 +154,13 @@ class CsvFile(Table):
             with self.path.open("rb") as raw:
                 yield raw
         except EOFError as error:
-            raise WrongFile(_("%(file)s is cut off: the gzip file has no end.") % {"file": self.path.name}) from error
+            raise WrongFile(_("%(file)s is cut off: the gzip file has no end.") % {"file": self.name}) from error
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise WrongFile(_("%(file)s is no sound gzip file.") % {"file": self.path.name}) from error
+            raise WrongFile(_("%(file)s is no sound gzip file.") % {"file": self.name}) from error
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise WrongFile(
-                _("%(file)s cannot be read: %(reason)s.") % {"file": self.path.name, "reason": reason}
+                _("%(file)s cannot be read: %(reason)s.") % {"file": self.name, "reason": reason}
             ) from error
 
     def _reader(self, raw: BinaryIO) -> tuple[Lines, Iterator[list[str]]]:
@@ -163,8 +168,8 @@ class CsvFile(Table):
         if self.path.suffix == ".gz":
             # gzip's own readline is Python code; the buffer's is not
             stream = cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=raw), buffer_size=1 << 17))
-        lines = Lines(stream)
-        return lines, csv.reader(lines, strict=True)
+        lines = Lines(stream, self.encoding)
+        return lines, csv.reader(lines, strict=True, delimiter=self.delimiter)
 
     @staticmethod
     def _header(reader: Iterator[list[str]]) -> list[str]:

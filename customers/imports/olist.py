@@ -14,7 +14,6 @@ Decisions that the files leave open:
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +21,7 @@ from django.conf import settings
 
 from customers.models import Account, Customer, Order, OrderLine, Product, Review
 
-from .base import Format
+from .base import Format, ImportedFile
 from .loading import Loading, OrderReview, Person, PlacedLine, PlacedOrder
 from .rejects import Rejects
 from .staging import Progress, StagedFile, Staging, tables_in
@@ -167,9 +166,9 @@ class OlistFormat(Format):
     source_code = "olist"
     source_name = "Olist"
 
-    def __init__(self, path: Path, *, rejects: Rejects, progress: Progress) -> None:
+    def __init__(self, file: ImportedFile, *, rejects: Rejects, progress: Progress) -> None:
         self.notes = []
-        self._staging = Staging(tables_in(path, FILES), rejects=rejects, progress=progress)
+        self._staging = Staging(tables_in(file.path, FILES), rejects=rejects, progress=progress)
 
     def close(self) -> None:
         self._staging.close()

@@ -16,19 +16,18 @@ Which of the two it is, its columns tell, by name. Decisions that the files leav
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from customers.identity import Identity
-from customers.models import Order, OrderLine, Refund
+from customers.models import Order, OrderLine, Refund, Source
 
-from .base import Format
+from .base import ImportedFile, PreviewedFormat
 from .buyers import ToldBuyer
+from .forecasts import Forecast
 from .loading import Loading
 from .qianniu_values import (
     clean_count,
@@ -119,14 +118,14 @@ NEEDED_OF_LINES = ("主订单编号", "标题", "购买数量")
 Row = dict[str, Any]
 
 
-class QianniuFormat(Format):
+class QianniuFormat(PreviewedFormat):
     source_code = "taobao"
     source_name = "Taobao"
 
-    def __init__(self, path: Path, *, rejects: Rejects, progress: Progress) -> None:
-        table = open_table(path)
+    def __init__(self, file: ImportedFile, *, rejects: Rejects, progress: Progress) -> None:
+        table = open_table(file.path, name=file.name)
         header = table.header()
-        self._file = path.name
+        self._file = table.name
         self._rejects = rejects
         self._has_lines = any(column in header for column in OF_LINES)
         self._staged = _staged_file(header, has_lines=self._has_lines)
@@ -137,7 +136,7 @@ class QianniuFormat(Format):
                     "%(file)s has no column %(column)s, so nobody knows who bought: orders that are known already were "
                     "updated, others are kept without a customer until a file or call names him."
                 )
-                % {"file": path.name, "column": BUYER}
+                % {"file": table.name, "column": BUYER}
             )
         self._staging = Staging([(self._staged, table)], rejects=rejects, progress=progress)
 
@@ -149,14 +148,20 @@ class QianniuFormat(Format):
 
     def write(self, loading: Loading) -> None:
         renewal = Renewal(loading)
-        size = max(1, settings.WRITE_BATCH // 4)
+        for exported in self._exported(loading.source, max(1, settings.WRITE_BATCH // 4)):
+            renewal.orders(exported, at=loading.run.started_at)
+        self.notes += renewal.notes()
+
+    def foretell(self, forecast: Forecast) -> None:
+        for exported in self._exported(forecast.source, 1_000):
+            forecast.orders(exported)
+
+    def _exported(self, source: Source, size: int) -> Iterator[list[ExportedOrder]]:
         for rows in self._staging.batches(self._query(), size, label=_("orders")):
             if self._has_lines:
-                exported = self._with_known_moment([_order_of_lines(json.loads(lines)) for (lines,) in rows], loading)
+                yield self._with_known_moment([_order_of_lines(json.loads(lines)) for (lines,) in rows], source)
             else:
-                exported = [_order(dict(zip(ORDERS, row, strict=True)), loading.source.pk) for row in rows]
-            renewal.orders(exported, at=loading.run.started_at)
-        self._note_counts(renewal)
+                yield [_order(dict(zip(ORDERS, row, strict=True)), source.pk) for row in rows]
 
     def _query(self) -> str:
         if not self._has_lines:
@@ -164,12 +169,14 @@ class QianniuFormat(Format):
         pairs = ", ".join(f"'{column}', {column}" for column in (*LINES, "line"))
         return f"SELECT json_group_array(json_object({pairs})) FROM lines GROUP BY 主订单编号 ORDER BY min(line)"  # noqa: S608
 
-    def _with_known_moment(
-        self, exported: Sequence[tuple[int, ExportedOrder]], loading: Loading
-    ) -> list[ExportedOrder]:
+    def _with_known_moment(self, exported: Sequence[tuple[int, ExportedOrder]], source: Source) -> list[ExportedOrder]:
         """Without those orders that are new and of which the file does not say when they were ordered: they are bad."""
         doubtful = [one.order.number for _line, one in exported if one.order.ordered_at is None]
-        known = set(loading.rows(Order, "number", doubtful).values_list("number", flat=True)) if doubtful else set()
+        known = set(
+            Order.objects.filter(source=source, number__in=doubtful).values_list("number", flat=True)
+            if doubtful
+            else ()
+        )
         good = []
         for line, one in exported:
             if one.order.ordered_at or one.order.number in known:
@@ -177,18 +184,6 @@ class QianniuFormat(Format):
             else:
                 self._rejects.add(self._file, line, NUMBER, _("names an unknown order; import the order file first"))
         return good
-
-    def _note_counts(self, renewal: Renewal) -> None:
-        if count := renewal.updated_count:
-            self.notes.append(
-                ngettext("%(count)d known order was updated.", "%(count)d known orders were updated.", count)
-                % {"count": count}
-            )
-        if count := renewal.unidentified_count:
-            self.notes.append(
-                ngettext("%(count)d new order has no known buyer.", "%(count)d new orders have no known buyer.", count)
-                % {"count": count}
-            )
 
 
 def _staged_file(header: Sequence[str], *, has_lines: bool) -> StagedFile:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
+from django.utils.translation import ngettext
 
 from customers.bulk import update_rows
 from customers.models import Customer, Order, OrderLine, Product, Refund
@@ -84,6 +85,19 @@ class Renewal:
             orders = Order.objects.filter(pk__in=created)
             orders_imported.send(Order, orders=orders, run=loading.run, source=loading.source)
 
+    def notes(self) -> list[str]:
+        """What the clerk should know of it: sentences."""
+        notes = []
+        if count := self.updated_count:
+            sentence = ngettext("%(count)d known order was updated.", "%(count)d known orders were updated.", count)
+            notes.append(sentence % {"count": count})
+        if count := self.unidentified_count:
+            sentence = ngettext(
+                "%(count)d new order has no known buyer.", "%(count)d new orders have no known buyer.", count
+            )
+            notes.append(sentence % {"count": count})
+        return notes
+
     def _update_known(self, exported: Sequence[ExportedOrder], known: Mapping[str, int], *, at: datetime) -> None:
         old = {known[one.order.number]: one for one in exported if one.order.number in known}
         if not old:
@@ -100,7 +114,7 @@ class Renewal:
         present: dict[int, list[OrderLine]] = {}
         for line in OrderLine.objects.filter(order__in=list(told)).order_by("line_number"):
             present.setdefault(line.order_id, []).append(line)
-        changed = [pk for pk, one in told.items() if _lines_differ(one, present.get(pk, []))]
+        changed = [pk for pk, one in told.items() if lines_differ(one, present.get(pk, []))]
         OrderLine.objects.filter(order__in=changed).delete()
         lines = [(pk, PlacedLine(line.line)) for pk in changed for line in told[pk].lines]
         self._loading.insert_lines(lines)
@@ -114,8 +128,8 @@ class Renewal:
         """
         missing: dict[str, ExportedLine] = {}
         for one in lines:
-            if one.names_product and _product_key(one) not in self._products:
-                missing.setdefault(_product_key(one), one)
+            if one.names_product and product_key(one) not in self._products:
+                missing.setdefault(product_key(one), one)
         if missing:
             self._find_products(missing)
             new = {key: one for key, one in missing.items() if key not in self._products}
@@ -126,7 +140,7 @@ class Renewal:
             self._loading.products(products)
             self._products.update(self._ids_by_number(list(new)))
         for one in lines:
-            one.line.product_id = self._products[_product_key(one)] if one.names_product else None
+            one.line.product_id = self._products[product_key(one)] if one.names_product else None
 
     def _find_products(self, missing: Mapping[str, ExportedLine]) -> None:
         self._products.update(self._ids_by_number(list(missing)))
@@ -182,18 +196,18 @@ def _refunds_told(exported: Sequence[ExportedOrder], recorded: Mapping[str, Orde
     return told
 
 
-def _lines_differ(told: ExportedOrder, present: Sequence[OrderLine]) -> bool:
-    """Whether the lines that are there, in order, are to be replaced by those that are told."""
+def lines_differ(told: ExportedOrder, present: Sequence[OrderLine], *, with_products: bool = True) -> bool:
+    """Whether the lines that are there, in order, are to be replaced by those that are told.
+
+    `with_products` also by other products, which are known of told lines once their products were found or made.
+    """
     if not told.has_exact_lines or any(line.import_run_id is None for line in present):
         return not present
-    return [_facts(line) for line in present] != [_facts(one.line) for one in told.lines]
+    facts = operator.attrgetter("line_number", "title", "quantity", "price", *(["product_id"] if with_products else []))
+    return [facts(line) for line in present] != [facts(one.line) for one in told.lines]
 
 
-def _facts(line: OrderLine) -> tuple[Any, ...]:
-    return line.line_number, line.title, line.quantity, line.price, line.product_id
-
-
-def _product_key(line: ExportedLine) -> str:
+def product_key(line: ExportedLine) -> str:
     return line.product or line.line.title[:100]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from customers.models import ImportRun, Source, User
 from customers.services import audit
 
-from .base import Format
+from .base import Format, ImportedFile, PreviewedFormat
 from .files import WrongFile
+from .forecasts import Forecast
 from .formats import FORMATS
 from .loading import Loading, created_counts
 from .rejects import Rejects
@@ -38,28 +39,47 @@ def import_shop(
     now: Callable[[], datetime],
     progress: Progress,
     source_code: str = "",
+    kind: str = "",
+    mapping: Mapping[str, str] | None = None,
 ) -> ImportRun:
     """Import what lies at `path` and return the record of it; its state and message say how it went.
 
-    Refused: the files are of another kind, nothing was changed. Failed: something unforeseen stopped it half-way (which
-    is raised); what was committed stays, and running again completes it. Finished, the message has what the clerk
-    should know all the same. Repeating is safe. The rows belong to the source `source_code`, by default the format's
-    own, which is made where it is missing. Raises UnknownFormat and UnknownSource. `now` is the clock, because an
-    import lasts.
+    The rows belong to the source `source_code`, by default the format's own, which is made where it is missing.
+    `kind` and `mapping` say what the rows of a table are and which column is which field. Raises UnknownFormat and
+    UnknownSource. `now` is the clock, because an import lasts. Otherwise as `carry_out`.
     """
     if format_name not in FORMATS:
         raise UnknownFormat(
             _("Unknown format %(format)s. There are: %(formats)s.")
             % {"format": format_name, "formats": ", ".join(FORMATS)}
         )
-    _check_source(source_code)
-    run = ImportRun.objects.create(format=format_name, file_name=path.resolve().name[:255], started_at=now(), by=by)
-    with _unmapped_database(), Rejects(settings.DATA_DIR / "imports" / f"{run.pk}.csv") as rejects:
+    _check_source(source_code, is_needed=not FORMATS[format_name].source_code)
+    run = ImportRun.objects.create(
+        format=format_name,
+        file_name=path.resolve().name[:255],
+        source=Source.objects.filter(code=source_code).first(),
+        kind=kind,
+        mapping=mapping or {},
+        started_at=now(),
+        by=by,
+    )
+    return carry_out(run, path, now=now, progress=progress)
+
+
+def carry_out(run: ImportRun, path: Path, *, now: Callable[[], datetime], progress: Progress) -> ImportRun:
+    """Import what lies at `path` as this run says, and record in it how that went.
+
+    Refused: the files are of another kind, nothing was changed. Failed: something unforeseen stopped it half-way (which
+    is raised); what was committed stays, and running again completes it. Finished, the message has what the clerk
+    should know all the same. Repeating is safe.
+    """
+    with _unmapped_database(), Rejects(rejects_file(run)) as rejects:
         state, message = ImportRun.State.FAILED, _("The import stopped half-way. Running it again completes it.")
         try:
-            with closing(FORMATS[format_name](path, rejects=rejects, progress=_forgetful(progress))) as reading:
+            with closing(_reading(run, path, rejects, progress)) as reading:
                 reading.read()
-                reading.write(Loading(run, _source(reading, source_code)))
+                run.source = run.source or _own_source(reading)
+                reading.write(Loading(run, run.source))
                 state, message = ImportRun.State.FINISHED, "\n".join(reading.notes)
         except WrongFile as error:
             state, message = ImportRun.State.REFUSED, str(error)
@@ -69,15 +89,43 @@ def import_shop(
     return run
 
 
-def _check_source(code: str) -> None:
-    if code and not Source.objects.filter(code=code).exists():
+def foretell(run: ImportRun, path: Path, *, at: datetime, progress: Progress) -> ImportRun:
+    """Read and match what lies at `path` as the import would, write nothing of it, and record what would change.
+
+    Raises WrongFile, and TypeError for a format that cannot tell.
+    """
+    if run.source is None:
+        raise TypeError("a run that is foretold has a source")
+    with _unmapped_database(), Rejects(rejects_file(run)) as rejects, closing(Forecast(run.source, at=at)) as forecast:
+        with closing(_reading(run, path, rejects, progress)) as reading:
+            if not isinstance(reading, PreviewedFormat):
+                raise TypeError(f"{run.format} cannot foretell")
+            reading.read()
+            reading.foretell(forecast)
+        run.forecast, run.message = forecast.counts(), ""
+        _count_rejects(run, rejects)
+    run.save(update_fields=["forecast", "message", "rejected_count", "rejects_path"])
+    return run
+
+
+def rejects_file(run: ImportRun) -> Path:
+    return Path(settings.DATA_DIR) / "imports" / f"{run.pk}.csv"
+
+
+def _reading(run: ImportRun, path: Path, rejects: Rejects, progress: Progress) -> Format:
+    file = ImportedFile(path, name=run.file_name, kind=run.kind, mapping=run.mapping)
+    return FORMATS[run.format](file, rejects=rejects, progress=_forgetful(progress))
+
+
+def _check_source(code: str, *, is_needed: bool) -> None:
+    if (code or is_needed) and not Source.objects.filter(code=code).exists():
         known = ", ".join(Source.objects.order_by("code").values_list("code", flat=True)) or "-"
+        if not code:
+            raise UnknownSource(_("Say which source the rows are of. Known: %(known)s.") % {"known": known})
         raise UnknownSource(_("There is no source %(code)s. Known: %(known)s.") % {"code": code, "known": known})
 
 
-def _source(reading: Format, code: str) -> Source:
-    if code:
-        return Source.objects.get(code=code)
+def _own_source(reading: Format) -> Source:
     source, _created = Source.objects.get_or_create(
         code=reading.source_code, defaults={"name": reading.source_name, "is_marketplace": True}
     )
@@ -114,9 +162,13 @@ def _forgetful(progress: Progress) -> Progress:
 def _record_end(run: ImportRun, rejects: Rejects, *, at: datetime) -> None:
     run.finished_at = at
     run.created_counts = created_counts(run)
-    run.rejected_count = rejects.count
-    run.rejects_path = str(rejects.path.relative_to(settings.DATA_DIR)) if rejects.count else ""
+    _count_rejects(run, rejects)
     with transaction.atomic():
         run.save()
         rows = ImportRun.objects.filter(pk=run.pk)
         audit.record(f"import.{run.state}", rows, by=run.by, at=at, reason=run.message)
+
+
+def _count_rejects(run: ImportRun, rejects: Rejects) -> None:
+    run.rejected_count = rejects.count
+    run.rejects_path = str(rejects.path.relative_to(settings.DATA_DIR)) if rejects.count else ""

@@ -45,6 +45,14 @@ class StagedFile:
         names = (column, *self.spellings.get(column, ()))
         return next((header.index(name) for name in names if name in header), None)
 
+    def called(self, column: str) -> str:
+        """What the file calls the column, for the rejects."""
+        return column
+
+    def what_is_wrong(self, values: Sequence[Stored]) -> str:
+        """Why the fields of a row, each good by itself, make no row; empty where they do."""
+        return ""
+
     def check_header(self, header: Sequence[str], file: str) -> None:
         """Raise WrongFile, naming the columns that must be there and are not."""
         needed = [column for column in self.columns if column not in self.optional]
@@ -84,12 +92,12 @@ class Staging:
     def read(self) -> None:
         """Read all files, which name those they refer to after them; raise WrongFile before or while reading."""
         for staged, source in self._files:
-            staged.check_header(source.header(), source.path.name)
+            staged.check_header(source.header(), source.name)
         self._database.execute("BEGIN")
         for staged, source in self._files:
             self._read_file(staged, source)
             for column, table in staged.references.items():
-                self._reject_orphans(staged, source.path.name, column, self._key_of(table))
+                self._reject_orphans(staged, source.name, column, self._key_of(table))
         self._database.execute("COMMIT")
 
     def run(self, statement: str) -> None:
@@ -106,7 +114,7 @@ class Staging:
             self._progress(label, done, total)
 
     def _read_file(self, staged: StagedFile, source: Table) -> None:
-        name, header = source.path.name, source.header()
+        name, header = source.name, source.header()
         self._database.execute(staged.create_statement)
         insert = staged.insert_statement
         columns = [(column, parse, staged.position(column, header)) for column, parse in staged.columns.items()]
@@ -120,10 +128,15 @@ class Staging:
                 for column, parse, position in columns:  # noqa: B007  (told when it fails)
                     values.append(None if position is None else parse(fields[position]))
             except BadValue as error:
-                self._rejects.add(name, line, column, str(error))
+                self._rejects.add(name, line, staged.called(column), str(error))
+                continue
+            if wrong := staged.what_is_wrong(values):
+                self._rejects.add(name, line, "", wrong)
                 continue
             if not self._database.execute(insert, (*values, line)).rowcount:
-                self._rejects.add(name, line, ", ".join(staged.key), _("has come in an earlier row already"))
+                self._rejects.add(
+                    name, line, ", ".join(map(staged.called, staged.key)), _("has come in an earlier row already")
+                )
 
     def _reject_orphans(self, staged: StagedFile, name: str, column: str, target: tuple[str, str]) -> None:
         table, key = target

@@ -33,8 +33,12 @@ LAST_ROW = 1_048_576  # Excel's own limit
 DAMAGED = (zipfile.BadZipFile, zlib.error, ParseError, InvalidFileException, EOFError, KeyError, ValueError, TypeError)
 
 
-def open_table(path: Path) -> Table:
-    """The table at `path`, CSV or workbook as its first bytes tell, whatever its name says. Raises WrongFile."""
+def open_table(path: Path, *, name: str = "", csv_file: type[CsvFile] = CsvFile) -> Table:
+    """The table at `path`, CSV or workbook as its first bytes tell, whatever its name says. Raises WrongFile.
+
+    `name` is what the clerk calls it, by default the name it lies under.
+    """
+    name = name or path.name
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -45,21 +49,21 @@ def open_table(path: Path) -> Table:
         raise WrongFile(_("%(path)s does not exist.") % {"path": path}) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise WrongFile(_("%(file)s cannot be read: %(reason)s.") % {"file": path.name, "reason": reason}) from error
+        raise WrongFile(_("%(file)s cannot be read: %(reason)s.") % {"file": name, "reason": reason}) from error
     if not start:
-        raise WrongFile(_("%(file)s is empty.") % {"file": path.name})
+        raise WrongFile(_("%(file)s is empty.") % {"file": name})
     if is_workbook:
-        raise WrongFile(_("%(file)s is an old .xls workbook. Save it as .xlsx and import that.") % {"file": path.name})
+        raise WrongFile(_("%(file)s is an old .xls workbook. Save it as .xlsx and import that.") % {"file": name})
     if start == OLE:
         raise WrongFile(
             _("%(file)s is encrypted. Open it with its password, save it without one, and import that.")
-            % {"file": path.name}
+            % {"file": name}
         )
     if start.startswith(UTF_16):
         raise WrongFile(
-            _("%(file)s is UTF-16 text. Save it as “CSV UTF-8” or as .xlsx and import that.") % {"file": path.name}
+            _("%(file)s is UTF-16 text. Save it as “CSV UTF-8” or as .xlsx and import that.") % {"file": name}
         )
-    return Workbook(path) if start.startswith(ZIP) else CsvFile(path)
+    return Workbook(path, name=name) if start.startswith(ZIP) else csv_file(path, name=name)
 
 
 def _holds(path: Path, stream: str) -> bool:
@@ -84,7 +88,7 @@ class Workbook(Table):
             number = 1
             for number, cells in enumerate(rows, start=2):
                 if number > LAST_ROW:
-                    raise WrongFile(_("%(file)s has more rows than a workbook can have.") % {"file": self.path.name})
+                    raise WrongFile(_("%(file)s has more rows than a workbook can have.") % {"file": self.name})
                 fields = [_text_of(cell) for cell in cells[:width]]
                 if any(fields):
                     yield number, fields + [""] * (width - len(fields))
@@ -109,17 +113,17 @@ class Workbook(Table):
                 book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
                 sheet = book.worksheets[0] if book.worksheets else None
                 if sheet is None:
-                    raise WrongFile(_("%(file)s has no sheet.") % {"file": self.path.name})
+                    raise WrongFile(_("%(file)s has no sheet.") % {"file": self.name})
                 sheet.reset_dimensions()  # many tools write that the sheet is one cell large
                 yield sheet.iter_rows(values_only=True)
         except DAMAGED as error:
             raise WrongFile(
-                _("%(file)s is cut off or damaged: it is no sound workbook.") % {"file": self.path.name}
+                _("%(file)s is cut off or damaged: it is no sound workbook.") % {"file": self.name}
             ) from error
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise WrongFile(
-                _("%(file)s cannot be read: %(reason)s.") % {"file": self.path.name, "reason": reason}
+                _("%(file)s cannot be read: %(reason)s.") % {"file": self.name, "reason": reason}
             ) from error
 
     def _check_size(self) -> None:
@@ -127,7 +131,7 @@ class Workbook(Table):
             parts = packed.infolist()
         texts = sum(part.file_size for part in parts if not part.filename.startswith("xl/worksheets/"))
         if texts > LARGEST_TEXTS or sum(part.file_size for part in parts) > LARGEST_WORKBOOK:
-            raise WrongFile(_("%(file)s is too large when it is unpacked.") % {"file": self.path.name})
+            raise WrongFile(_("%(file)s is too large when it is unpacked.") % {"file": self.name})
 
 
 def _text_of(cell: Any) -> str:

@@ -166,6 +166,24 @@ def update_orders(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> 
     nobody has edited them here. Repeating is safe. Runs inside the caller's transaction.
     """
     orders = list(Order.objects.select_for_update().filter(pk__in=list(told)).order_by("pk"))
+    changed = _apply_told(orders, told, at=at)
+    columns = {name for names in changed.values() for name in names}
+    update_rows(Order, [order for order in orders if order.pk in changed], columns)
+    customers = {order.customer_id for order in orders if order.pk in changed and order.customer_id}
+    if customers:
+        refresh_trade_figures(Customer.objects.filter(pk__in=customers), at=at)
+    return list(changed)
+
+
+def would_change(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> list[int]:
+    """The ids of those orders that `update_orders` would change; writes nothing."""
+    return list(_apply_told(list(Order.objects.filter(pk__in=list(told))), told, at=at))
+
+
+def _apply_told(
+    orders: Sequence[Order], told: Mapping[int, Mapping[str, object]], *, at: datetime
+) -> dict[int, list[str]]:
+    """Set what is told on the objects; return the names of the fields that changed, by order id."""
     edited = _edited_here(orders, told)
     changed: dict[int, list[str]] = {}
     for order in orders:
@@ -174,12 +192,7 @@ def update_orders(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> 
             continue
         if names := _apply(order, facts, at=at):
             changed[order.pk] = names
-    columns = {name for names in changed.values() for name in names}
-    update_rows(Order, [order for order in orders if order.pk in changed], columns)
-    customers = {order.customer_id for order in orders if order.pk in changed and order.customer_id}
-    if customers:
-        refresh_trade_figures(Customer.objects.filter(pk__in=customers), at=at)
-    return list(changed)
+    return changed
 
 
 def is_older_news(told: Mapping[str, object], *, than: str) -> bool:

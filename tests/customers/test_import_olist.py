@@ -444,7 +444,7 @@ def test_command_tells_what_is_new_and_what_was_rejected(db, shop, capsys):
 
 
 def test_command_names_the_formats_for_an_unknown_one(db, shop):
-    with pytest.raises(CommandError, match=r"^Unknown format shopify\. There are: olist, qianniu\.$"):
+    with pytest.raises(CommandError, match=r"^Unknown format shopify\. There are: olist, qianniu, csv\.$"):
         call_command("import_shop", "shopify", shop())
 
     assert not ImportRun.objects.exists()

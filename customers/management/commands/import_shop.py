@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from customers.imports.csv_kinds import KINDS
 from customers.imports.formats import FORMATS
 from customers.imports.runs import UnknownFormat, UnknownSource, import_shop
 from customers.imports.staging import Progress
@@ -27,6 +28,16 @@ class Command(BaseCommand):
         parser.add_argument("format", help=", ".join(FORMATS))
         parser.add_argument("path", type=Path, help="the file, or for olist the folder of its CSV files")
         parser.add_argument("--source", default="", metavar="CODE", help="whose rows they are; by default the format's")
+        parser.add_argument(
+            "--kind", default="", choices=["", *KINDS], help="csv: what its rows are, if its columns do not tell"
+        )
+        parser.add_argument(
+            "--map",
+            nargs="+",
+            default=[],
+            metavar="FIELD=COLUMN",
+            help="csv: which column is which field, if their names do not tell",
+        )
         parser.add_argument("--by", metavar="LOGIN", help="the staff user whom the record of the import names")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,12 +54,24 @@ class Command(BaseCommand):
                     now=timezone.now,
                     progress=progress,
                     source_code=options["source"],
+                    kind=options["kind"],
+                    mapping=_mapping(options["map"]),
                 )
         except (UnknownFormat, UnknownSource) as error:
             raise CommandError(str(error)) from error
         if run.state != ImportRun.State.FINISHED:
             raise CommandError(run.message)
         self.stdout.write(_summary(run))
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        field, separator, column = pair.partition("=")
+        if not separator or field in mapping:
+            raise CommandError(_("--map %(pair)s: write FIELD=COLUMN, each field once.") % {"pair": pair})
+        mapping[field] = column
+    return mapping
 
 
 def _staff_user(login: str | None) -> User | None:
