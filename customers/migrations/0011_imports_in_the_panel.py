@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0009_unwanted_news'),
+        ('customers', '0010_saved_filters'),
     ]
 
     operations = [
