@@ -87,7 +87,7 @@ def with_right_to_ban(customers: CustomerQuerySet, request: HttpRequest, at: dat
     return customers.annotate(
         ban_by_manager=Subquery(standing.values("by_manager")[:1]),
         may_ban=Exists(bannable_by(signed_in(request), at=at).filter(pk=OuterRef("pk"))),
-        may_lift=Exists(standing.liftable_by(signed_in(request))),
+        may_lift=Exists(standing.liftable_by(signed_in(request), at=at)),
     )
 
 

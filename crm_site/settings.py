@@ -167,6 +167,11 @@ PHONE_REGION = env.str("PHONE_REGION", default="CN")
 INQUIRY_CONTINUES_FOR = timedelta(hours=env.float("INQUIRY_CONTINUES_HOURS", default=24))
 # Whoever first answers the inquiry of a customer without an exclusive agent becomes that agent.
 BIND_ON_FIRST_ANSWER = env.bool("BIND_ON_FIRST_ANSWER", default=True)
+# An agent whom the panel has not seen for so long is set offline; 0: nobody is. Who was never seen there (he works with
+# a chat tool and the API) stays as he is.
+AGENT_IDLE_AFTER = timedelta(minutes=env.float("AGENT_IDLE_MINUTES", default=30))
+# How long an agent does not receive a customer whom he has muted.
+MUTE_FOR = timedelta(days=env.float("MUTE_DAYS", default=7))
 
 # What agents see of the customers of other agents: "all" (see and change), "read" (see), "own" (neither).
 AGENTS_SEE_CUSTOMERS = env.str("AGENTS_SEE_CUSTOMERS", default="all")

@@ -2,13 +2,22 @@
 
 from .admin.merges import merge_box
 from .parts import Box, parts
-from .services import bulk_actions, jobs
+from .services import agents, bulk_actions, deputies, jobs, mutes, routing
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
+
+RECEPTION_NEWS = (
+    routing.INQUIRY_WAITING,
+    agents.STATUS_SET,
+    mutes.MUTE_ENDS,
+    deputies.DEPUTYSHIP_PROPOSED,
+    deputies.DEPUTYSHIP_APPROVED,
+)
 
 
 def register() -> None:
     parts.notification_kinds[jobs.JOB_ENDED.name] = jobs.JOB_ENDED
+    parts.notification_kinds.update({kind.name: kind for kind in RECEPTION_NEWS})
     parts.job_kinds[FindDuplicates.name] = FindDuplicates
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.merge_parts += MERGE_PARTS

@@ -34,7 +34,7 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
         status = 200 if may else 403
         return _page(request, customer, "banned_already.html", _("Ban purchase"), status=status, ban=standing, may=may)
     if not may:
-        return _refusal(request, customer, _("Ban purchase"), bans.why_may_not_ban(customer, signed_in(request)))
+        return _refusal(request, customer, _("Ban purchase"), bans.why_may_not_ban(customer, signed_in(request), at=at))
     form = BanForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         chosen = {"type": form.cleaned_data["type"], "note": form.cleaned_data["note"], "until": form.until(at)}
@@ -60,8 +60,10 @@ def lift_view(request: HttpRequest, pk: int) -> HttpResponse:
     if ban is None:
         messages.info(request, _("This customer is not banned."))
         return _back(request)
-    if not standing.liftable_by(signed_in(request)).exists():
-        return _refusal(request, customer, _("Lift ban"), bans.why_may_not_lift(ban, signed_in(request)), ban=ban)
+    if not standing.liftable_by(signed_in(request), at=at).exists():
+        return _refusal(
+            request, customer, _("Lift ban"), bans.why_may_not_lift(ban, signed_in(request), at=at), ban=ban
+        )
     form = LiftForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Exists, Expression, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer
+from customers.models import Customer, Deputyship
 
 if TYPE_CHECKING:
     from customers.models import User
@@ -34,12 +34,14 @@ class BanQuerySet(models.QuerySet["Ban"]):
             Q(until__isnull=True) | Q(until__gt=at), Q(ended_at__isnull=True) | Q(ended_at__gt=at), started_at__lte=at
         )
 
-    def liftable_by(self, user: User) -> BanQuerySet:
-        """A manager lifts any; the exclusive agent lifts those of his customers that no manager set."""
+    def liftable_by(self, user: User, *, at: datetime) -> BanQuerySet:
+        """A manager lifts any; the exclusive agent those of his customers that no manager set; a deputy his own."""
         if user.has_perm("blocklist.ban_any_customer"):
             return self
         if user.has_perm("blocklist.ban_own_customer"):
-            return self.filter(customer__agent__user=user, by_manager=False)
+            stood_in_for = Deputyship.objects.in_force(at).of_deputy(user)
+            as_deputy = Q(customer__agent__in=stood_in_for.values("agent"), by=user)
+            return self.filter(Q(customer__agent__user=user) | as_deputy, by_manager=False)
         return self.none()
 
 
@@ -120,9 +122,12 @@ def banned(customers: CustomerQuerySet, *, at: datetime) -> CustomerQuerySet:
 
 
 def bannable_by(user: User, *, at: datetime) -> CustomerQuerySet:
-    """Whom this staff user may ban: a manager anybody, an exclusive agent his own customers, everybody else nobody."""
+    """Whom this staff user may ban: a manager anybody, an exclusive agent his own customers, everybody else nobody.
+
+    Within dates that a manager approved, a deputy may ban the customers of the agent for whom he stands in.
+    """
     if user.has_perm("blocklist.ban_any_customer"):
         return Customer.objects.all()
     if user.has_perm("blocklist.ban_own_customer"):
-        return Customer.objects.served_by(user)
+        return Customer.objects.served_by(user) | Customer.objects.stood_in_for_by(user, at=at)
     return Customer.objects.none()

@@ -15,7 +15,7 @@ from blocklist.models import Ban, bannable_by, banned
 from blocklist.signals import ban_lifted, ban_set
 from customers import locks
 from customers.bulk import insert_from
-from customers.models import Customer, EventRow, User
+from customers.models import Customer, Deputyship, EventRow, User
 from customers.services import audit
 
 if TYPE_CHECKING:
@@ -40,17 +40,27 @@ class BulkReport:
     refused: int
 
 
-def why_may_not_ban(customer: Customer, user: User) -> str:
-    """The sentence for somebody without the right to ban this customer; it tells who has it."""
+def why_may_not_ban(customer: Customer, user: User, *, at: datetime | None = None) -> str:
+    """The sentence for somebody without the right to ban this customer; it tells who has it.
+
+    With `at` it also looks whether he stands in for the exclusive agent, but not at that moment (one query).
+    """
     if customer.agent is None:
         return _("This customer has no exclusive agent yet, so only a manager may ban.")
-    return _("Only this customer's exclusive agent (%(agent)s) or a manager may ban.") % {"agent": customer.agent}
+    only = _("Only this customer's exclusive agent (%(agent)s) or a manager may ban.") % {"agent": customer.agent}
+    if at and Deputyship.objects.not_over(at).of_deputy(user).filter(agent=customer.agent).exists():
+        only += " " + _("You stand in for him only within the dates that a manager has approved.")
+    return only
 
 
 def why_may_ban(customer: Customer, user: User) -> str:
     """The sentence for somebody who has the right to ban this customer; it tells where the right comes from."""
     if customer.agent is not None and customer.agent.user_id == user.pk:
         return _("You are this customer's exclusive agent; this is allowed and costs you nothing.")
+    if not user.has_perm("blocklist.ban_any_customer"):
+        return _("You stand in for %(agent)s, this customer's exclusive agent; a manager approved it.") % {
+            "agent": customer.agent
+        }
     return _("You are a manager; you may ban any customer.")
 
 
@@ -65,7 +75,7 @@ def ban_purchase(
     with transaction.atomic():
         locks.close_intake()
         if not bannable_by(by, at=at).filter(pk=customer.pk).exists():
-            raise MayNotBan(why_may_not_ban(customer, by))
+            raise MayNotBan(why_may_not_ban(customer, by, at=at))
         _ban(one, type=type, by=by, at=at, until=until, note=note)
         return Ban.objects.standing(at).get(customer=customer)
 
@@ -126,8 +136,8 @@ def lift_ban(customer: Customer, *, reason: str, by: User, at: datetime) -> Ban:
         ban = standing.first()
         if ban is None:
             raise NotBanned(_("This customer is not banned."))
-        if not standing.liftable_by(by).exists():
-            raise MayNotBan(why_may_not_lift(ban, by))
+        if not standing.liftable_by(by, at=at).exists():
+            raise MayNotBan(why_may_not_lift(ban, by, at=at))
         _lift(standing, reason=reason, by=by, at=at)
         ban.refresh_from_db()
         return ban
@@ -143,7 +153,7 @@ def lift_bans(customers: CustomerQuerySet, *, reason: str, by: User, at: datetim
     with transaction.atomic():
         locks.close_intake()
         standing = Ban.objects.standing(at).filter(customer__in=customers.order_by().values("pk"))
-        return _lift(standing.liftable_by(by), reason=reason, by=by, at=at)
+        return _lift(standing.liftable_by(by, at=at), reason=reason, by=by, at=at)
 
 
 def _given(reason: str) -> str:
@@ -164,12 +174,17 @@ def _lift(standing: BanQuerySet, *, reason: str, by: User, at: datetime) -> int:
     return count
 
 
-def why_may_not_lift(ban: Ban, user: User) -> str:
-    """The sentence for somebody without the right to lift this ban."""
-    if ban.by_manager and ban.customer.agent is not None and ban.customer.agent.user_id == user.pk:
+def why_may_not_lift(ban: Ban, user: User, *, at: datetime | None = None) -> str:
+    """The sentence for somebody without the right to lift this ban.
+
+    With `at` it also looks whether he stands in for the exclusive agent at that moment (one query).
+    """
+    agent = ban.customer.agent
+    if ban.by_manager and agent is not None and agent.user_id == user.pk:
         return _("A manager set this ban, so only a manager lifts it.")
-    if ban.customer.agent is None:
+    if agent is None:
         return _("This customer has no exclusive agent, so only a manager lifts the ban.")
-    return _("Only this customer's exclusive agent (%(agent)s) or a manager lifts the ban.") % {
-        "agent": ban.customer.agent
-    }
+    only = _("Only this customer's exclusive agent (%(agent)s) or a manager lifts the ban.") % {"agent": agent}
+    if at and Deputyship.objects.in_force(at).of_deputy(user).filter(agent=agent).exists():
+        only += " " + _("Who stands in for him lifts only the bans that he set himself.")
+    return only

@@ -58,7 +58,7 @@ class LiftBans(BulkKind):
 
     def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
         standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
-        not_liftable = customers.exclude(Exists(standing.liftable_by(by)))
+        not_liftable = customers.exclude(Exists(standing.liftable_by(by, at=at)))
         return {
             "not_banned": customers.exclude(Exists(standing)),
             "by_manager": not_liftable.filter(Exists(standing.filter(by_manager=True))),

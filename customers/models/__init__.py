@@ -1,5 +1,5 @@
 from .account import Account, FormerNick
-from .agent import Agent
+from .agent import Agent, AgentStatusChange, Deputyship
 from .api_key import ApiKey
 from .audit import Event, EventRow
 from .binding import Binding
@@ -10,11 +10,13 @@ from .inquiry import Inquiry, InquiryMessage
 from .job import Job, JobRow
 from .level import LevelChange, LevelRule
 from .merge import Duplicate, Merge
+from .mute import Mute
 from .note import CustomerNote
 from .notification import Notification, UnwantedNews
 from .order import Order, OrderLine, Refund
 from .product import Product
 from .review import Review
+from .routing import InquiryRouting
 from .saved_filter import ListPreference, SavedFilter
 from .source import Source
 from .user import User
@@ -23,12 +25,14 @@ from .working_hours import ClosedDay, WorkingHours
 __all__ = [
     "Account",
     "Agent",
+    "AgentStatusChange",
     "ApiKey",
     "Binding",
     "ClosedDay",
     "ContactValue",
     "Customer",
     "CustomerNote",
+    "Deputyship",
     "Duplicate",
     "Event",
     "EventRow",
@@ -37,12 +41,14 @@ __all__ = [
     "ImportRun",
     "Inquiry",
     "InquiryMessage",
+    "InquiryRouting",
     "Job",
     "JobRow",
     "LevelChange",
     "LevelRule",
     "ListPreference",
     "Merge",
+    "Mute",
     "Notification",
     "Order",
     "OrderLine",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, Expression, OuterRef, Q, Subquery
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -13,7 +14,7 @@ from customers import identity
 
 from . import lookups  # noqa: F401  (nick__begins)
 from .account import Account, FormerNick
-from .agent import Agent
+from .agent import Agent, Deputyship
 from .contact import ContactValue
 from .import_run import Imported
 
@@ -94,11 +95,18 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         return visible if user.has_perm("customers.view_any_customer") else visible.served_by(user)
 
     def served_now_by(self, user: User) -> CustomerQuerySet:
-        """His own customers, and those whose running inquiry he has."""
+        """His own customers, those whose running inquiry he has, and those of the agent whose deputy he is today."""
         from .inquiry import Inquiry  # noqa: PLC0415  (an inquiry knows its customer; this goes the other way)
 
         running = Inquiry.objects.running().filter(agent__user=user)
-        return self.filter(_own(user) | Q(pk__in=running.values("customer")))
+        stood_in_for = Deputyship.objects.in_force(Now()).of_deputy(user)
+        return self.filter(
+            _own(user) | Q(pk__in=running.values("customer")) | Q(agent__in=stood_in_for.values("agent"))
+        )
+
+    def stood_in_for_by(self, user: User, *, at: datetime) -> CustomerQuerySet:
+        """Whose exclusive agent has this staff user as his deputy at that moment."""
+        return self.filter(agent__in=Deputyship.objects.in_force(at).of_deputy(user).values("agent"))
 
     def bound_since(self, moment: datetime) -> CustomerQuerySet:
         """Whose binding to the agent they have began then or later."""

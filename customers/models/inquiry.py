@@ -63,7 +63,12 @@ class Inquiry(models.Model):
             "exclusive_offline",
             _("the exclusive agent is offline: the least busy agent online"),
         )
+        EXCLUSIVE_FULL = "exclusive_full", _("the exclusive agent has no room: the least busy agent online")
+        EXCLUSIVE_MUTED = "exclusive_muted", _("the agent muted this customer: the least busy agent online")
+        EXCLUSIVE_LEFT = "exclusive_left", _("the exclusive agent takes no customers: the least busy agent online")
+        DEPUTY = "deputy", _("the exclusive agent is away: the deputy")
         NOBODY_ONLINE = "nobody_online", _("no agent is online: it waits, and a lead sees it")
+        NOBODY_FREE = "nobody_free", _("no agent online can take it: it waits, and a lead sees it")
         GIVEN = "given", _("a lead or a manager gave or took it")
 
     customer = models.ForeignKey(

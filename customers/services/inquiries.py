@@ -18,7 +18,7 @@ from customers.signals import message_answered
 from . import audit
 from .bindings import bind_by_answer
 from .people import keep_customer
-from .routing import Routing, give_to, record_routing, route_for, running_state
+from .routing import Routing, give_to, made_room, record_routing, route_for, stays
 
 LONGEST_TEXT = 4000
 Reason, State = Inquiry.Reason, Inquiry.State
@@ -95,6 +95,7 @@ def close(inquiry: Inquiry, *, by: User, at: datetime) -> None:
         this = Inquiry.objects.filter(pk=inquiry.pk)
         if this.running().update(state=State.CLOSED, closed_at=at):
             audit.record("inquiry.closed", this, by=by, at=at, fields=["state"])
+            made_room(at=at)
     inquiry.refresh_from_db()
 
 
@@ -112,6 +113,7 @@ def give(inquiry: Inquiry, *, agent: Agent, by: User, at: datetime) -> None:
         current = _running(inquiry, by=by)
         if current.agent != agent:
             give_to(current, Routing(agent, Reason.GIVEN), by=by, at=at)
+            made_room(at=at)
 
 
 def why_may_not_answer(inquiry: Inquiry) -> str:
@@ -151,18 +153,16 @@ def _to_continue(customer: Customer, *, at: datetime) -> Inquiry | None:
 
 
 def _continue(inquiry: Inquiry, *, at: datetime) -> Inquiry:
-    """It stays with its agent while he is online or suspended; an offline agent's goes the way of a new one."""
-    stays = inquiry.agent_id is not None and Agent.objects.here().filter(pk=inquiry.agent_id).exists()
-    if not stays:
-        give_to(inquiry, route_for(inquiry.customer), by=None, at=at)
+    """It stays with its agent while he can go on with it; else it goes the way of a new one."""
+    if not stays(inquiry, at=at):
+        give_to(inquiry, route_for(inquiry.customer, at=at), by=None, at=at)
     elif inquiry.is_closed():
-        inquiry.state, inquiry.closed_at = running_state(inquiry), None
-        inquiry.save(update_fields=["state", "closed_at"])
+        give_to(inquiry, Routing(inquiry.agent, Reason(inquiry.routed_reason)), by=None, at=at)
     return inquiry
 
 
 def _open(customer: Customer, *, source: Source, at: datetime) -> Inquiry:
-    routing = route_for(customer)
+    routing = route_for(customer, at=at)
     inquiry = Inquiry.objects.create(
         customer=customer,
         source=source,
@@ -172,7 +172,7 @@ def _open(customer: Customer, *, source: Source, at: datetime) -> Inquiry:
         opened_at=at,
         last_message_at=at,
     )
-    record_routing(inquiry, by=None, at=at)
+    record_routing(inquiry, routing, by=None, at=at)
     return inquiry
 
 

@@ -15,6 +15,7 @@ from customers.models import (
     Inquiry,
     InquiryMessage,
     JobRow,
+    Mute,
     Order,
     Review,
     User,
@@ -52,6 +53,16 @@ def fold_inquiries(kept: Customer, merged: Customer, by: User, at: datetime) -> 
     goes.save(update_fields=["state", "closed_at"])
 
 
+def fold_mutes(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
+    """Of two open mutes of one agent the longer one stays."""
+    for goes in Mute.objects.open().filter(customer=merged):
+        if stays := Mute.objects.open().filter(customer=kept, agent=goes.agent_id).first():
+            stays.until = max(stays.until, goes.until)
+            stays.save(update_fields=["until"])
+            goes.ended_at = at
+            goes.save(update_fields=["ended_at"])
+
+
 def fold_groups(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
     has = GROUPS.objects.filter(customer=kept, group=OuterRef("group"))
     GROUPS.objects.filter(Exists(has), customer=merged).delete()
@@ -78,6 +89,7 @@ MERGE_PARTS = [
     MergePart(
         "bindings", _("bindings"), lambda customer: Binding.objects.filter(customer=customer), fold=fold_bindings
     ),
+    MergePart("mutes", _("mutes"), lambda customer: Mute.objects.filter(customer=customer), fold=fold_mutes),
     MergePart("groups", _("groups"), lambda customer: GROUPS.objects.filter(customer=customer), fold=fold_groups),
     MergePart(
         "waiting_job_rows",
