@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0007_exports'),
+        ('customers', '0010_saved_filters'),
     ]
 
     operations = [
