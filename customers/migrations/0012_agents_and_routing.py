@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0010_saved_filters'),
+        ('customers', '0011_imports_in_the_panel'),
     ]
 
     operations = [
