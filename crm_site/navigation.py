@@ -40,6 +40,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ("customers.Product", "inventory_2"),
                 ("customers.Review", "reviews"),
                 ("customers.Group", "sell"),
+                ("customers.LevelRule", "military_tech"),
                 ("customers.ImportRun", "upload_file"),
                 ("customers.Duplicate", "group_add"),
                 ("customers.Job", "work_history"),

@@ -1,10 +1,12 @@
 """What the customers app itself puts into the registry that upper apps fill too."""
 
+from .admin.levels import level_box
 from .admin.merges import merge_box
 from .parts import Box, parts
 from .services import agents, bulk_actions, deputies, jobs, mutes, routing
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
+from .services.thresholds import ApplyThresholds
 
 RECEPTION_NEWS = (
     routing.INQUIRY_WAITING,
@@ -19,6 +21,8 @@ def register() -> None:
     parts.notification_kinds[jobs.JOB_ENDED.name] = jobs.JOB_ENDED
     parts.notification_kinds.update({kind.name: kind for kind in RECEPTION_NEWS})
     parts.job_kinds[FindDuplicates.name] = FindDuplicates
+    parts.job_kinds[ApplyThresholds.name] = ApplyThresholds
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))
+    parts.boxes.append(Box(name="level", template="admin/customers/level/box.html", context=level_box))

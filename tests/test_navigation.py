@@ -23,7 +23,7 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
     }
 
     work = {
-        "Customers": ["Customers", "Orders", "Products", "Reviews", "Groups", "Jobs"],
+        "Customers": ["Customers", "Orders", "Products", "Reviews", "Groups", "Levels", "Jobs"],
         "Service": ["Inquiries", "Agents"],
         "Blocklist": ["Bans", "Refused attempts"],
         "Messages": ["Broadcasts", "Deliveries"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import F, Field, QuerySet
+from django.db.models import F, Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -24,6 +24,7 @@ from customers.parts import BulkAction, ListColumn, parts
 from .base import PanelAdmin
 from .binding_forms import bind_view, hand_over_view
 from .cells import NOTHING, day, money
+from .customer_form import CustomerForm, save_customer
 from .customer_list import CustomerChangeList
 from .customer_page import customer_page
 from .customer_rows import customer_name
@@ -45,7 +46,8 @@ class CustomerAdmin(PanelAdmin):
         "last_trade",
     )
     ordering = (F("last_trade_at").desc(nulls_last=True), "-pk")
-    fields = ("level", "groups", "language")
+    form = CustomerForm
+    fields = ("level", "level_reason", "groups", "language")
     autocomplete_fields = ("groups",)
     list_display_links = ("name",)
     empty_list_text = _("No customers yet. Import a shop: python manage.py import_shop FORMAT PATH")
@@ -94,6 +96,12 @@ class CustomerAdmin(PanelAdmin):
         if customer is not None and self.has_view_or_change_permission(request, customer):
             page = customer_page(customer, request, at=timezone.now())
         return super().change_view(request, object_id, form_url, {**page, **(extra_context or {})})
+
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm[Any], change: bool) -> None:
+        save_customer(cast(CustomerForm, form), by=signed_in(request), at=timezone.now())
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> None:
+        """The groups are saved already."""
 
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any

@@ -7,7 +7,7 @@ that one stays. A manager may apply the thresholds downwards too; what was set b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,22 @@ def raise_levels(customers: CustomerQuerySet, *, at: datetime) -> int:
     Repeating is safe. Runs in the transaction of whoever changed the figures.
     """
     rules = list(LevelRule.objects.all())
-    return _rise(customers, rules, at=at) if rules else 0
+    return apply_rules(customers, rules, at=at) if rules else 0
+
+
+def apply_rules(
+    customers: CustomerQuerySet, rules: Sequence[LevelRule], *, at: datetime, lowered_by: User | None = None
+) -> int:
+    """Raise those of the customers who have earned more by these rules; return how many levels were changed.
+
+    With `lowered_by`, a manager, also lower those who have earned less. Repeating is safe. Runs inside the caller's
+    transaction.
+    """
+    count = _follow_figures(rising(customers, rules, at=at), rules, by=None, at=at)
+    if lowered_by is not None:
+        reason = _("the thresholds were applied downwards")
+        count += _follow_figures(falling(customers, rules), rules, by=lowered_by, at=at, reason=reason)
+    return count
 
 
 def rising(customers: CustomerQuerySet, rules: Sequence[LevelRule], *, at: datetime) -> CustomerQuerySet:
@@ -67,11 +82,29 @@ def rising(customers: CustomerQuerySet, rules: Sequence[LevelRule], *, at: datet
     return _earning_more(customers, rules).exclude(_held(at))
 
 
-def _rise(customers: CustomerQuerySet, rules: Sequence[LevelRule], *, at: datetime) -> int:
-    ids = _locked(rising(customers, rules, at=at))
+def falling(customers: CustomerQuerySet, rules: Sequence[LevelRule]) -> CustomerQuerySet:
+    """Those of the customers who have earned less by these rules than they have, with `earned`; nobody set by hand."""
+    earning = customers.filter(level_basis=Basis.FIGURES).annotate(earned=earned_level(rules))
+    return earning.filter(earned__lt=F("level"))
+
+
+def held_back(
+    customers: CustomerQuerySet, rules: Sequence[LevelRule], *, at: datetime
+) -> Iterator[tuple[str, CustomerQuerySet]]:
+    """Those of the customers who have earned more and are not raised, by why; somebody may be in two of them."""
+    for part in parts.level_holds:
+        yield str(part.label), _earning_more(part.of(customers, at), rules)
+    by_hand = customers.filter(level_basis=Basis.HELD).annotate(earned=earned_level(rules))
+    yield _("set by hand below what was earned"), by_hand.filter(earned__gt=F("level"))
+
+
+def _follow_figures(
+    customers: CustomerQuerySet, rules: Sequence[LevelRule], *, by: User | None, at: datetime, reason: str = ""
+) -> int:
+    ids = _locked(customers)
     if ids:
         changed = Customer.objects.filter(pk__in=ids).annotate(earned=earned_level(rules))
-        _write(changed, level=F("earned"), basis=Value(Basis.FIGURES.value), by=None, at=at)
+        _write(changed, level=F("earned"), basis=Value(Basis.FIGURES.value), by=by, at=at, reason=reason)
     return len(ids)
 
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from customers.models import Binding, Customer, Event
+from customers.models import Binding, Customer, Event, EventRow
 from tests.factories import (
     NOON,
     AccountFactory,
@@ -195,16 +195,36 @@ def test_contact_data_is_masked_without_the_right(agent, lead, sign_in):
 
 def test_edit_of_a_customer_changes_only_level_groups_and_language(lead, sign_in):
     group, customer = GroupFactory(), CustomerFactory()
-    values = {"level": "2", "groups": [group.pk], "language": "zh-hans", "trade_count": "99", "agent": "1"}
+    values = {
+        "level": "2",
+        "level_reason": "a favour",
+        "groups": [group.pk],
+        "language": "zh-hans",
+        "trade_count": "99",
+        "agent": "1",
+    }
 
     sign_in(lead).post(page_of(customer), values)
 
     customer.refresh_from_db()
     assert (customer.level, list(customer.groups.all()), customer.language) == (2, [group], "zh-hans")
     assert (customer.trade_count, customer.agent) == (0, None)
-    event = Event.objects.get()
-    assert (event.verb, event.by, sorted(event.fields)) == ("customer.changed", lead, ["groups", "language", "level"])
-    assert list(event.rows.values_list("model", "row_id")) == [("customers.customer", customer.pk)]
+    assert list(Event.objects.order_by("pk").values_list("verb", "by", "fields", "reason")) == [
+        ("customer.changed", lead.pk, ["language"], ""),
+        ("customer.level_set", lead.pk, ["level"], "a favour"),
+        ("customer.changed", lead.pk, ["groups"], ""),
+    ]
+    assert set(EventRow.objects.values_list("model", "row_id")) == {("customers.customer", customer.pk)}
+
+
+def test_edit_of_a_level_needs_a_reason(lead, sign_in):
+    customer = CustomerFactory(language="en")
+
+    answer = sign_in(lead).post(page_of(customer), {"level": "2", "language": ""})
+
+    customer.refresh_from_db()
+    assert (answer.status_code, customer.level, customer.language) == (200, 0, "en")
+    assert "Say why: the reason stays with the customer." in answer.text
 
 
 def test_edit_without_the_right_changes_nothing(db, sign_in):
