@@ -20,9 +20,9 @@ from django_filters import BooleanFilter
 
 from customers.admin.staff import signed_in
 from customers.models import Customer
-from customers.parts import Badge, Box, BulkAction, LevelHold, ListColumn, parts
+from customers.parts import Badge, Box, LevelHold, ListColumn, parts
 
-from .admin.bulk_ban import bulk_ban
+from .admin.bulk_actions import BULK_ACTIONS
 from .models import Ban, bannable_by, banned
 from .services import bans, bulk_actions
 from .services.merges import MERGE_PARTS
@@ -43,14 +43,7 @@ def register() -> None:
             is_last=True,
         )
     )
-    parts.bulk_actions.append(
-        BulkAction(
-            name="ban_purchases",
-            label=gettext_lazy("Ban purchase"),
-            permissions=("blocklist.view_ban",),
-            run=bulk_ban,
-        )
-    )
+    parts.bulk_actions += BULK_ACTIONS
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.merge_parts += MERGE_PARTS

@@ -1,5 +1,6 @@
 """What the customers app itself puts into the registry that upper apps fill too."""
 
+from .admin.bulk_actions import ACTIONS
 from .admin.levels import level_box
 from .admin.merges import merge_box
 from .parts import Box, parts
@@ -23,6 +24,7 @@ def register() -> None:
     parts.job_kinds[FindDuplicates.name] = FindDuplicates
     parts.job_kinds[ApplyThresholds.name] = ApplyThresholds
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
+    parts.bulk_actions[:0] = ACTIONS  # first in the menu
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))
     parts.boxes.append(Box(name="level", template="admin/customers/level/box.html", context=level_box))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from django_filters import Filter
     from django_stubs_ext import StrOrPromise
 
+    from .admin.bulk_forms import BulkForm
     from .models import Customer, Product, User
     from .models.customer import CustomerQuerySet
-    from .services.jobs import JobKind
+    from .services.jobs import CustomersKind, JobKind
 
 
 Annotate: TypeAlias = "Callable[[CustomerQuerySet, HttpRequest, datetime], CustomerQuerySet]"
@@ -52,15 +53,16 @@ class ListColumn:
 
 @dataclass(frozen=True)
 class BulkAction:
-    """An entry of the action menu of the customer list; `run` answers with a page of its own, or nothing.
+    """An entry of the action menu of the customer list: its page asks by the form, then starts a job of the kind.
 
-    Whoever lacks one of the permissions does not see it. `run` is called again when its page is posted.
+    Whoever lacks one of the permissions does not see it. `template` shows the fields where plain ones do not suffice.
     """
 
-    name: str
-    label: StrOrPromise
+    kind: type[CustomersKind]
+    form: type[BulkForm]
     permissions: tuple[str, ...]
-    run: Callable[[HttpRequest, CustomerQuerySet], HttpResponseBase | None]
+    template: str = "admin/customers/bulk/fields.html"
+    is_danger: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,3 +39,8 @@ def staff_name(user: User | None) -> str:
 def badge(text: str, *, kind: str, title: str = "") -> SafeString:
     """A small label; `kind` is danger, warning, success or plain, and only repeats in colour what the text says."""
     return format_html('<span class="crm-badge is-{}" title="{}">{}</span>', kind, title, text)
+
+
+def number(count: int) -> str:
+    """With grouped thousands."""
+    return number_format(count, use_l10n=True, force_grouping=True)

@@ -34,10 +34,12 @@ def with_columns(customers: CustomerQuerySet, request: HttpRequest, at: datetime
 def customer_name(customer: Customer) -> SafeString:
     """His nicks with their sources, and his badges; `with_names` or `with_columns` fetched the row."""
     accounts = list(customer.accounts.all())
-    names = format_html_join("", '<span class="crm-nick" title="{0}">{0}</span>', ((_called(a),) for a in accounts[:1]))
+    names = format_html_join(
+        "", '<span class="crm-nick" title="{0}">{0}</span>', ((_called_in(a),) for a in accounts[:1])
+    )
     further = len(accounts) - SHOWN_ACCOUNTS
     sources = ", ".join(
-        str(account.source) if index == 0 else f"{_called(account)} ({account.source})"
+        str(account.source) if index == 0 else f"{_called_in(account)} ({account.source})"
         for index, account in enumerate(accounts[:SHOWN_ACCOUNTS])
     )
     return format_html(
@@ -47,6 +49,11 @@ def customer_name(customer: Customer) -> SafeString:
         sources or _("guest"),
         f" +{further}" if further > 0 else "",
     )
+
+
+def called(customer: Customer) -> str:
+    """His first nick alone, where no markup can stand."""
+    return next((_called_in(account) for account in customer.accounts.all()), str(customer))
 
 
 def linked_name(customer: Customer | None) -> SafeString | str:
@@ -64,7 +71,7 @@ def _of_badges() -> list[Annotate]:
     return [badge.annotate for badge in parts.badges]
 
 
-def _called(account: Account) -> str:
+def _called_in(account: Account) -> str:
     return account.nick or account.external_id
 
 

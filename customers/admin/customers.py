@@ -23,6 +23,7 @@ from customers.parts import BulkAction, ListColumn, parts
 
 from .base import PanelAdmin
 from .binding_forms import bind_view, hand_over_view
+from .bulk_actions import bulk_view
 from .cells import NOTHING, day, money
 from .customer_form import CustomerForm, save_customer
 from .customer_list import CustomerChangeList
@@ -69,13 +70,14 @@ class CustomerAdmin(PanelAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {
-            action.name: (_runner(action), action.name, action.label)
+            action.kind.name: (_asker(action), action.kind.name, action.kind.label)
             for action in parts.bulk_actions
             if request.user.has_perms(action.permissions)
         }
 
     def get_urls(self) -> list[URLPattern]:
         own = [
+            path("bulk/<str:name>/", self.admin_site.admin_view(bulk_view), name="customers_customer_bulk"),
             path("<int:pk>/bind/", self.admin_site.admin_view(bind_view), name="customers_customer_bind"),
             path(
                 "<int:pk>/hand-over/", self.admin_site.admin_view(hand_over_view), name="customers_customer_hand_over"
@@ -152,8 +154,8 @@ def _column(part: ListColumn, request: HttpRequest) -> Callable[[Customer], Safe
     return admin.display(description=part.label)(column)
 
 
-def _runner(action: BulkAction) -> Callable[[Any, HttpRequest, CustomerQuerySet], HttpResponseBase | None]:
-    def run(model_admin: CustomerAdmin, request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseBase | None:
-        return action.run(request, customers)
+def _asker(action: BulkAction) -> Callable[[Any, HttpRequest, CustomerQuerySet], HttpResponseBase]:
+    def ask(model_admin: CustomerAdmin, request: HttpRequest, customers: CustomerQuerySet) -> HttpResponseBase:
+        return bulk_view(request, action.kind.name)
 
-    return run
+    return ask

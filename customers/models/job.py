@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -82,6 +82,11 @@ class Job(models.Model):
 
     def is_under_way(self) -> bool:
         return self.state in (self.State.WAITING, self.State.RUNNING)
+
+    def waits_for_worker(self, at: datetime, *, after: timedelta) -> bool:
+        """Under way, with nobody at work on it, and nothing has moved for so long."""
+        is_free = self.leased_until is None or self.leased_until <= at
+        return self.is_under_way() and is_free and at - (self.progressed_at or self.created_at) > after
 
 
 class JobRow(models.Model):

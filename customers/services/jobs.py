@@ -59,6 +59,9 @@ JOB_ENDED = NotificationKind(
 )
 
 
+# A customer who was merged into another, or went to another agent's eyes only, since the rows were collected.
+GONE = "gone"
+GONE_SENTENCE = gettext_lazy("was merged meanwhile, or is not yours to see any more")
 # What a step tells in the job's row.
 REPORTED = ["total", "done_count", "refused_count", "message", "result_path"]
 
@@ -101,7 +104,7 @@ class CustomersKind(JobKind):
 
     # Up to so many customers it is done in the request that asks for it.
     most_at_once: ClassVar[int] = 1_000
-    # Why a customer may be refused: a sentence by its code.
+    # Why a customer may be refused: the rest of a sentence about him, by its code.
     refusals: ClassVar[Mapping[str, StrOrPromise]] = {}
 
     def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
@@ -140,13 +143,21 @@ class BulkKind(CustomersKind):
     def _apply(self, job: Job, stretch: list[int], *, by: User, at: datetime) -> None:
         rows = JobRow.objects.filter(job=job, state=JobRow.State.WAITING, customer__in=stretch)
         customers = Customer.objects.filter(pk__in=stretch)
-        for code, refused in self.refused(customers, job=job, by=by, at=at).items():
+        gone = customers.exclude(pk__in=Customer.objects.visible_to(by).values("pk"))
+        for code, refused in {GONE: gone, **self.refused(customers, job=job, by=by, at=at)}.items():
             named = rows.filter(customer__in=refused.order_by().values("pk"))
             job.refused_count += named.update(state=JobRow.State.REFUSED, refusal=code)
         allowed = list(rows.values_list("customer", flat=True))
         if allowed:
             self.apply(Customer.objects.filter(pk__in=allowed), job=job, by=by, at=at)
             job.done_count += rows.update(state=JobRow.State.DONE)
+
+
+def refusal_sentence(kind: str, code: str) -> StrOrPromise:
+    """Why a job of this kind refused somebody; the bare code where the kind is not known any more."""
+    known = parts.job_kinds.get(kind)
+    told = known.refusals if known and issubclass(known, CustomersKind) else {}
+    return GONE_SENTENCE if code == GONE else told.get(code, code)
 
 
 @dataclass(frozen=True)

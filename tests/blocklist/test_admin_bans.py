@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from blocklist.models import Attempt, Ban
-from customers.models import EventRow, User
+from customers.models import EventRow, Job, JobRow, User
 from tests.factories import (
     NOON,
     AccountFactory,
@@ -237,6 +237,9 @@ def test_lift_of_nothing_says_so(agent, sign_in):
     assert "This customer is not banned." in answer.text
 
 
+BULK = reverse_lazy("admin:customers_customer_bulk", args=["ban_purchases"])
+
+
 def chosen(*customers, **values):
     return {"action": "ban_purchases", "_selected_action": [customer.pk for customer in customers], **values}
 
@@ -247,8 +250,9 @@ def test_bulk_ban_shows_counts_first_and_changes_nothing(agent, other_agent, sig
 
     answer = sign_in(agent.user).post(LIST, chosen(mine, banned, others, index="0"))
 
-    counts = [answer.context[name] for name in ("chosen_count", "allowed_count", "standing_count")]
-    assert counts == [3, 2, 1]
+    counts = [answer.context[name] for name in ("total", "allowed", "refused")]
+    reasons = [("only the customer's exclusive agent or a manager may ban", "1"), ("is banned already", "1")]
+    assert counts == ["3", "1", reasons]
     assert Ban.objects.count() == 1
 
 
@@ -257,33 +261,50 @@ def test_bulk_ban_obeys_the_rule_row_by_row_and_reports_all_counts(agent, other_
     BanFactory(customer=banned, by=agent.user)
     values = chosen(mine, banned, others, nobodys, confirm="yes", **FORM)
 
-    answer = sign_in(agent.user).post(LIST, values, follow=True)
+    sign_in(agent.user).post(BULK, values)
 
-    assert [str(message) for message in answer.context["messages"]] == [
-        "1 customer banned.",
-        "1 was banned already.",
-        "2 were refused: only the customer's exclusive agent or a manager may ban.",
-    ]
     assert sorted(Ban.objects.values_list("customer", flat=True)) == [mine.pk, banned.pk]
+    assert list(JobRow.objects.order_by("customer").values_list("customer", "state", "refusal")) == [
+        (mine.pk, "done", ""),
+        (banned.pk, "refused", "standing"),
+        (others.pk, "refused", "not_yours"),
+        (nobodys.pk, "refused", "not_yours"),
+    ]
 
 
 def test_bulk_ban_by_a_lead_bans_nobody(agent, lead, sign_in):
     customer = CustomerFactory(agent=agent)
 
     page = sign_in(lead).post(LIST, chosen(customer, index="0"))
-    sign_in(lead).post(LIST, chosen(customer, confirm="yes", **FORM))
+    sign_in(lead).post(BULK, chosen(customer, confirm="yes", **FORM))
 
-    assert "Only a customer's exclusive agent or a manager may ban." in page.text
+    assert "only the customer&#x27;s exclusive agent or a manager may ban" in page.text
     assert bans() == []
 
 
-def test_bulk_ban_without_a_type_asks_again(agent, sign_in):
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"type": ""}, "This field is required."),
+        ({"duration": "date", "last_day": "2001-01-01"}, "A ban must end in the future."),
+    ],
+)
+def test_bulk_ban_with_a_bad_form_asks_again(agent, sign_in, values, sentence):
     customer = CustomerFactory(agent=agent)
 
-    answer = sign_in(agent.user).post(LIST, chosen(customer, confirm="yes", type=""))
+    answer = sign_in(agent.user).post(BULK, chosen(customer, confirm="yes", **{**FORM, **values}))
 
-    assert "This field is required." in answer.text
-    assert bans() == []
+    assert sentence in answer.text
+    assert (bans(), Job.objects.count()) == ([], 0)
+
+
+def test_bulk_ban_takes_note_and_duration(agent, sign_in):
+    customer = CustomerFactory(agent=agent)
+
+    sign_in(agent.user).post(BULK, chosen(customer, confirm="yes", **{**FORM, "duration": "7", "note": "fake parcels"}))
+
+    ban = Ban.objects.get()
+    assert (round((ban.until - ban.started_at) / timedelta(days=1), 3), ban.note) == (7, "fake parcels")
 
 
 def test_bulk_ban_of_all_matching_rows_follows_the_filter_and_is_audited(manager, agent, sign_in):
@@ -292,7 +313,7 @@ def test_bulk_ban_of_all_matching_rows_follows_the_filter_and_is_audited(manager
     spared = CustomerFactory(agent=agent, level=1)
     values = chosen(customers[0], select_across="1", confirm="yes", **FORM)
 
-    sign_in(manager).post(f"{LIST}?level=3&banned=false", values)
+    sign_in(manager).post(f"{BULK}?level=3&banned=false", values)
 
     assert sorted(Ban.objects.values_list("customer", flat=True)) == [customer.pk for customer in customers]
     assert spared.pk not in Ban.objects.values_list("customer", flat=True)
@@ -304,7 +325,7 @@ def test_bulk_ban_under_an_invalid_filter_bans_nobody(manager, sign_in):
     customer = CustomerFactory()
     values = chosen(customer, select_across="1", confirm="yes", **FORM)
 
-    sign_in(manager).post(f"{LIST}?level=9", values)
+    sign_in(manager).post(f"{BULK}?level=9", values)
 
     assert bans() == []
 
@@ -314,12 +335,33 @@ def test_bulk_ban_takes_as_many_queries_for_3_as_for_1(manager, sign_in, count_q
     one, three = [CustomerFactory()], [CustomerFactory() for _ in range(3)]
 
     counts = [
-        count_queries(lambda rows=rows: client.post(LIST, chosen(*rows, confirm="yes", **FORM)))
+        count_queries(lambda rows=rows: client.post(BULK, chosen(*rows, confirm="yes", **FORM)))
         for rows in (one, three)
     ]
 
     assert Ban.objects.count() == 4
     assert counts[0] == counts[1]
+
+
+def test_bulk_lift_lifts_by_the_rule_with_a_reason_and_says_who_was_refused(agent, manager, sign_in):
+    mine, by_manager, free = (CustomerFactory(agent=agent) for _number in range(3))
+    BanFactory(customer=mine, by=agent.user)
+    BanFactory(customer=by_manager, by=manager, by_manager=True)
+    lift = reverse("admin:customers_customer_bulk", args=["lift_bans"])
+    client = sign_in(agent.user)
+
+    without = client.post(lift, chosen(mine, by_manager, free, confirm="yes", reason=" "))
+    client.post(lift, chosen(mine, by_manager, free, confirm="yes", reason="mix-up"))
+
+    assert "This field is required." in without.text
+    assert list(Ban.objects.filter(ended_at__isnull=False).values_list("customer", "lift_reason")) == [
+        (mine.pk, "mix-up")
+    ]
+    assert list(JobRow.objects.order_by("customer").values_list("refusal", flat=True)) == [
+        "",
+        "by_manager",
+        "not_banned",
+    ]
 
 
 def test_ban_list_filters_by_standing(manager, agent, sign_in):

@@ -1,0 +1,63 @@
+"""What the bulk actions of the customer list ask before they begin."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from customers.models import Agent, Group, User
+
+
+class BulkForm(forms.Form):
+    """Asks nothing more than "really?". The job is given what `parameters` makes of the answers."""
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def parameters(self, at: datetime) -> dict[str, Any]:
+        """The answers as a job keeps them (JSON)."""
+        return {}
+
+
+class BulkAgentForm(BulkForm):
+    agent = forms.ModelChoiceField(
+        queryset=Agent.objects.filter(is_active=True).order_by("display_name", "pk"),
+        label=_("agent"),
+        empty_label=_("Choose an agent"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    reason = forms.CharField(label=_("reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
+
+    def parameters(self, at: datetime) -> dict[str, Any]:
+        return {"agent": self.cleaned_data["agent"].pk, "reason": self.cleaned_data["reason"]}
+
+
+class BulkBindForm(BulkAgentForm):
+    """Whoever may not bind anybody binds to himself only, so nobody else is offered."""
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        if not user.has_perm("customers.bind_any_customer"):
+            agents = self.fields["agent"]
+            agents.queryset = agents.queryset.filter(user=user)  # type: ignore[attr-defined]
+            self.initial.setdefault("agent", agents.queryset.first())  # type: ignore[attr-defined]
+
+
+class BulkGroupsForm(BulkForm):
+    groups = forms.ModelMultipleChoiceField(
+        queryset=Group.objects.order_by("name", "pk"),
+        label=_("groups"),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    def parameters(self, at: datetime) -> dict[str, Any]:
+        return {"groups": [group.pk for group in self.cleaned_data["groups"]]}
