@@ -172,6 +172,12 @@ BIND_ON_FIRST_ANSWER = env.bool("BIND_ON_FIRST_ANSWER", default=True)
 AGENT_IDLE_AFTER = timedelta(minutes=env.float("AGENT_IDLE_MINUTES", default=30))
 # How long an agent does not receive a customer whom he has muted.
 MUTE_FOR = timedelta(days=env.float("MUTE_DAYS", default=7))
+# Seconds after which the desk warns that a buyer still waits for an answer.
+FIRST_REPLY_WARNING_SECONDS = env.int("FIRST_REPLY_WARNING_SECONDS", default=100)
+# A file in a conversation is at most this large.
+ATTACHMENT_BYTES = env.int("ATTACHMENT_MEGABYTES", default=5) * 1_000_000
+# For how long a customer may change his rating of an inquiry.
+RATING_CHANGES_FOR = timedelta(days=env.int("RATING_CHANGES_DAYS", default=7))
 
 # What agents see of the customers of other agents: "all" (see and change), "read" (see), "own" (neither).
 AGENTS_SEE_CUSTOMERS = env.str("AGENTS_SEE_CUSTOMERS", default="all")

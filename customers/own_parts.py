@@ -4,13 +4,14 @@ from .admin.bulk_actions import ACTIONS
 from .admin.levels import level_box
 from .admin.merges import merge_box
 from .parts import Box, parts
-from .services import agents, bulk_actions, deputies, jobs, mutes, routing
+from .services import agents, bulk_actions, deputies, inquiry_notes, jobs, mutes, routing
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
 from .services.thresholds import ApplyThresholds
 
 RECEPTION_NEWS = (
     routing.INQUIRY_WAITING,
+    inquiry_notes.TRANSFERRED,
     agents.STATUS_SET,
     mutes.MUTE_ENDS,
     deputies.DEPUTYSHIP_PROPOSED,

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import FileResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django_filters import NumberFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -15,9 +19,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from customers.filters import InquiryFilter
-from customers.models import Inquiry, InquiryMessage, User
+from customers.filters import InquiryFilter, StrictFilterSet
+from customers.models import Attachment, Inquiry, InquiryMessage, InquiryRating, User
 from customers.services import inquiries
+from customers.services.attachments import download
+from customers.services.ratings import NotRatable, rate
 
 from .access import Access, acting_user, asked_source, asking_key, visible_customers
 from .agents import AgentSerializer
@@ -25,11 +31,21 @@ from .bodies import BuyerBody, StrictSerializer
 from .problems import Conflict
 
 
+class RatingSerializer(serializers.ModelSerializer[InquiryRating]):
+    """`score`: 0 very satisfied, 1 satisfied, 2 neutral, 3 dissatisfied, 4 very dissatisfied."""
+
+    class Meta:
+        model = InquiryRating
+        fields = ["score", "source", "text", "rated_at"]
+        extra_kwargs = {"source": {"read_only": True}}
+
+
 class InquirySerializer(serializers.ModelSerializer[Inquiry]):
-    """`routed_reason`: why this agent has it, or nobody."""
+    """`routed_reason`: why this agent has it, or nobody. `waiting_since`: since when the buyer waits for an answer."""
 
     source = serializers.CharField(source="source.code", read_only=True)  # type: ignore[assignment]
     agent = AgentSerializer(read_only=True)
+    rating = RatingSerializer(read_only=True)
 
     class Meta:
         model = Inquiry
@@ -44,13 +60,32 @@ class InquirySerializer(serializers.ModelSerializer[Inquiry]):
             "first_reply_at",
             "closed_at",
             "last_message_at",
+            "waiting_since",
+            "result",
+            "rating",
         ]
 
 
+class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    """`url`: where it is downloaded, with the same key or session."""
+
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Attachment
+        fields = ["id", "name", "media_type", "size", "url"]
+
+    def get_url(self, attachment: Attachment) -> str:
+        address = reverse("inquiry-attachment", args=[self.context["inquiry"], attachment.pk])
+        return str(self.context["request"].build_absolute_uri(address))
+
+
 class InquiryMessageSerializer(serializers.ModelSerializer[InquiryMessage]):
+    attachments = AttachmentSerializer(many=True, read_only=True)
+
     class Meta:
         model = InquiryMessage
-        fields = ["id", "author", "user", "text", "at"]
+        fields = ["id", "author", "user", "text", "at", "attachments"]
 
 
 class InquiryBody(BuyerBody):
@@ -67,6 +102,26 @@ class MessageBody(StrictSerializer):
     text = serializers.CharField(max_length=inquiries.LONGEST_TEXT)
 
 
+class ClosingBody(StrictSerializer):
+    result = serializers.ChoiceField(choices=Inquiry.Result.choices, required=False, default="")
+
+
+class RatingBody(StrictSerializer):
+    score = serializers.ChoiceField(choices=InquiryRating.Score.choices)
+    source = serializers.ChoiceField(choices=InquiryRating.Origin.choices)  # type: ignore[assignment]
+    text = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
+
+
+class MessageFilter(StrictFilterSet):
+    """`after`: only what was said after the message with this id; ask again with the highest id that you have."""
+
+    after = NumberFilter(field_name="pk", lookup_expr="gt", min_value=0, max_value=2**63 - 1)
+
+    class Meta:
+        model = InquiryMessage
+        fields: list[str] = []
+
+
 class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Inquiry]):
     """A key sees the inquiries of its source's customers; a staff user, also a key's, those that he sees in the panel.
 
@@ -80,14 +135,16 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         "messages": Access("inquiries:read", "customers.view_inquiry"),
         "say": Access("inquiries:write", "customers.view_inquiry"),
         "close": Access("inquiries:write", "customers.view_inquiry"),
+        "attachment": Access("inquiries:read", "customers.view_inquiry"),
+        "rating": Access("inquiries:write", "customers.add_inquiryrating"),
     }
-    queryset = Inquiry.objects.select_related("source", "agent")
+    queryset = Inquiry.objects.select_related("source", "agent", "rating")
     serializer_class = InquirySerializer
     filterset_class = InquiryFilter
     lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Inquiry]:
-        seen = Inquiry.objects.select_related("source", "agent")
+        seen = Inquiry.objects.select_related("source", "agent", "rating")
         if asking_key(self.request):
             seen = seen.filter(customer__in=visible_customers(self.request))
         return seen.visible_to(self.request.user) if isinstance(self.request.user, User) else seen
@@ -107,12 +164,15 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
             raise ValidationError(_("A masked or incomplete identifier names nobody."), "names_nobody")
         return Response(self._shown(reception.inquiry), status=201 if reception.created else 200)
 
-    @extend_schema(summary="What was said, newest first", responses={200: InquiryMessageSerializer(many=True)})
-    @action(detail=True, methods=["get"], filterset_class=None)
+    @extend_schema(
+        summary="What was said, newest first; with `after`, only what is new",
+        responses={200: InquiryMessageSerializer(many=True)},
+    )
+    @action(detail=True, methods=["get"], filterset_class=MessageFilter)
     def messages(self, request: Request, pk: int) -> Response:
-        said: Any = InquiryMessage.objects.filter(inquiry=self.get_object())
-        page: Any = self.paginate_queryset(said)
-        return self.get_paginated_response(InquiryMessageSerializer(page, many=True).data)
+        said: Any = InquiryMessage.objects.filter(inquiry=self._inquiry(pk)).prefetch_related("attachments")
+        page: Any = self.paginate_queryset(self.filter_queryset(said))
+        return self.get_paginated_response(self._messages(page, pk, many=True))
 
     @extend_schema(
         operation_id="inquiries_say",
@@ -122,7 +182,7 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
     )
     @messages.mapping.post
     def say(self, request: Request, pk: int) -> Response:
-        inquiry = self.get_object()
+        inquiry = self._inquiry(pk)
         body = MessageBody(data=request.data)
         body.is_valid(raise_exception=True)
         text, at = body.validated_data["text"], timezone.now()
@@ -133,14 +193,45 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
                 message = inquiries.receive_further(inquiry, text=text, at=at)
         except inquiries.InquiryClosed as error:
             raise Conflict(str(error), code="inquiry_closed") from error
-        return Response(InquiryMessageSerializer(message).data, status=201)
+        return Response(self._messages(message, pk), status=201)
 
-    @extend_schema(summary="Close an inquiry", request=None, responses={200: InquirySerializer})
+    @extend_schema(summary="Close an inquiry, with how it ended", request=ClosingBody, responses=InquirySerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def close(self, request: Request, pk: int) -> Response:
         inquiry = self.get_object()
-        inquiries.close(inquiry, by=acting_user(request), at=timezone.now())
+        body = ClosingBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        inquiries.close(inquiry, by=acting_user(request), at=timezone.now(), result=body.validated_data["result"])
         return Response(self._shown(inquiry))
 
+    @extend_schema(
+        summary="The customer's rating of a closed inquiry; a further one of his replaces it for some days",
+        request=RatingBody,
+        responses=RatingSerializer,
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def rating(self, request: Request, pk: int) -> Response:
+        inquiry = self.get_object()
+        body = RatingBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            rating = rate(inquiry, **body.validated_data, at=timezone.now())
+        except NotRatable as error:
+            raise Conflict(str(error), code=error.code) from error
+        return Response(RatingSerializer(rating).data)
+
+    @extend_schema(summary="Download a file of the conversation", responses={(200, "application/octet-stream"): bytes})
+    @action(detail=True, methods=["get"], url_path="attachments/<int:attachment>", filterset_class=None)
+    def attachment(self, request: Request, pk: int, attachment: int) -> FileResponse:
+        return download(get_object_or_404(Attachment, message__inquiry=self._inquiry(pk), pk=attachment))
+
+    def _inquiry(self, pk: int) -> Inquiry:
+        """The one that is asked for, where the query is about something else of it."""
+        return get_object_or_404(self.get_queryset(), pk=pk)
+
+    def _messages(self, messages: Any, inquiry: int, *, many: bool = False) -> Any:
+        context = {"request": self.request, "inquiry": inquiry}
+        return InquiryMessageSerializer(messages, many=many, context=context).data
+
     def _shown(self, inquiry: Inquiry) -> Any:
-        return InquirySerializer(Inquiry.objects.select_related("source", "agent").get(pk=inquiry.pk)).data
+        return InquirySerializer(self.queryset.get(pk=inquiry.pk)).data

@@ -1,12 +1,14 @@
 from .account import Account, FormerNick
 from .agent import Agent, AgentStatusChange, Deputyship
 from .api_key import ApiKey
+from .attachment import Attachment
 from .audit import Event, EventRow
 from .binding import Binding
 from .contact import ContactValue
 from .customer import Customer, Group
 from .import_run import ImportRun
 from .inquiry import Inquiry, InquiryMessage
+from .inquiry_note import InquiryNote
 from .job import Job, JobRow
 from .level import LevelChange, LevelRule
 from .merge import Duplicate, Merge
@@ -15,6 +17,8 @@ from .note import CustomerNote
 from .notification import Notification, UnwantedNews
 from .order import Order, OrderLine, Refund
 from .product import Product
+from .rating import InquiryRating
+from .reply import AutoReply, QuickReply
 from .review import Review
 from .routing import InquiryRouting
 from .saved_filter import ListPreference, SavedFilter
@@ -27,6 +31,8 @@ __all__ = [
     "Agent",
     "AgentStatusChange",
     "ApiKey",
+    "Attachment",
+    "AutoReply",
     "Binding",
     "ClosedDay",
     "ContactValue",
@@ -41,6 +47,8 @@ __all__ = [
     "ImportRun",
     "Inquiry",
     "InquiryMessage",
+    "InquiryNote",
+    "InquiryRating",
     "InquiryRouting",
     "Job",
     "JobRow",
@@ -53,6 +61,7 @@ __all__ = [
     "Order",
     "OrderLine",
     "Product",
+    "QuickReply",
     "Refund",
     "Review",
     "SavedFilter",

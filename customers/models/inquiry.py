@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from .agent import Agent
 from .customer import Customer
+from .reply import AutoReply
 from .source import Source
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ class InquiryQuerySet(models.QuerySet["Inquiry"]):
     def waiting(self) -> InquiryQuerySet:
         """With nobody to serve them."""
         return self.filter(state=Inquiry.State.WAITING)
+
+    def unanswered(self) -> InquiryQuerySet:
+        """Whose buyer waits for an answer; who has waited longest comes first."""
+        return self.filter(waiting_since__isnull=False).order_by("waiting_since", "pk")
 
     def closed_since(self, moment: datetime) -> InquiryQuerySet:
         return self.filter(state=Inquiry.State.CLOSED, closed_at__gt=moment)
@@ -70,6 +75,16 @@ class Inquiry(models.Model):
         NOBODY_ONLINE = "nobody_online", _("no agent is online: it waits, and a lead sees it")
         NOBODY_FREE = "nobody_free", _("no agent online can take it: it waits, and a lead sees it")
         GIVEN = "given", _("a lead or a manager gave or took it")
+        TRANSFERRED = "transferred", _("a colleague transferred it")
+
+    class Result(models.TextChoices):
+        """How it ended."""
+
+        SOLVED = "solved", pgettext_lazy("inquiry", "solved")
+        NOT_SOLVED = "not_solved", pgettext_lazy("inquiry", "not solved")
+        ORDERED = "ordered", pgettext_lazy("inquiry", "the customer ordered")
+        NO_ANSWER = "no_answer", pgettext_lazy("inquiry", "the customer answered no more")
+        SPAM = "spam", pgettext_lazy("inquiry", "spam")
 
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, db_index=False, related_name="inquiries", verbose_name=_("customer")
@@ -91,6 +106,9 @@ class Inquiry(models.Model):
     first_reply_at = models.DateTimeField(_("first reply"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
     last_message_at = models.DateTimeField(_("last message"))
+    # The buyer's first message that nobody has answered yet. An automatic reply is no answer.
+    waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
+    result = models.CharField(_("result"), max_length=20, choices=Result.choices, blank=True)
 
     objects = InquiryQuerySet.as_manager()
 
@@ -116,6 +134,16 @@ class Inquiry(models.Model):
                 name="inquiry_closed_has_time",
                 violation_error_message=_("A closed inquiry has the time of closing, a running one has none."),
             ),
+            models.CheckConstraint(
+                condition=~Q(state="closed") | Q(waiting_since__isnull=True),
+                name="inquiry_closed_waits_for_nothing",
+                violation_error_message=_("Nobody waits for an answer in a closed inquiry."),
+            ),
+            models.CheckConstraint(
+                condition=Q(state="closed") | Q(result=""),
+                name="inquiry_result_only_when_closed",
+                violation_error_message=_("Only a closed inquiry has a result."),
+            ),
         ]
         indexes = [
             # a customer's inquiries, the latest first; whether one runs, or was closed a short while ago
@@ -126,6 +154,12 @@ class Inquiry(models.Model):
             models.Index(fields=["state", "last_message_at"], name="inquiry_state"),
             # the list, as it opens
             models.Index(fields=["-last_message_at", "-id"], name="inquiry_last_message"),
+            # the desk: who waits for an answer, and what an agent, or anybody, closed last
+            models.Index(
+                fields=["waiting_since"], condition=Q(waiting_since__isnull=False), name="inquiry_waiting_since"
+            ),
+            models.Index(fields=["agent", "-closed_at"], condition=Q(state="closed"), name="inquiry_agent_closed"),
+            models.Index(fields=["-closed_at"], condition=Q(state="closed"), name="inquiry_closed_last"),
         ]
         permissions = [
             ("answer_own_inquiry", _("May answer and close the inquiries that are his")),
@@ -157,8 +191,11 @@ class InquiryMessage(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("user")
     )
-    text = models.TextField(_("text"), max_length=4000)
+    text = models.TextField(_("text"), max_length=4000, blank=True)
     at = models.DateTimeField(_("at"))
+    automatic_kind = models.CharField(_("occasion"), max_length=20, choices=AutoReply.Kind.choices, blank=True)
+    # What the sender calls this message, so that sending it again after a lost answer says it once.
+    send_key = models.UUIDField(_("key of sending"), null=True)
 
     class Meta:
         verbose_name = _("message of an inquiry")
@@ -168,6 +205,17 @@ class InquiryMessage(models.Model):
                 condition=Q(author="agent", user__isnull=False) | (~Q(author="agent") & Q(user__isnull=True)),
                 name="inquiry_message_answer_has_user",
                 violation_error_message=_("An answer names who gave it, nothing else does."),
+            ),
+            models.UniqueConstraint(
+                fields=["inquiry", "automatic_kind"],
+                condition=~Q(automatic_kind=""),
+                name="inquiry_message_automatic_once",
+                violation_error_message=_("An automatic reply is given once in an inquiry."),
+            ),
+            models.UniqueConstraint(
+                fields=["inquiry", "send_key"],
+                name="inquiry_message_sent_once",
+                violation_error_message=_("This message is sent already."),
             ),
         ]
         indexes = [

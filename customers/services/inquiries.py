@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -12,16 +15,19 @@ from django.utils.translation import gettext as _
 
 from customers import locks
 from customers.identity import Identity
-from customers.models import Agent, Customer, Inquiry, InquiryMessage, Source, User
+from customers.models import Agent, Attachment, Customer, Inquiry, InquiryMessage, InquiryNote, Source, User
 from customers.signals import message_answered
 
 from . import audit
+from .attachments import CheckedFile, attach, discard, kept
 from .bindings import bind_by_answer
+from .inquiry_notes import keep_note, tell_transfer
 from .people import keep_customer
+from .replies import automatic_reply
 from .routing import Routing, give_to, made_room, record_routing, route_for, stays
 
 LONGEST_TEXT = 4000
-Reason, State = Inquiry.Reason, Inquiry.State
+Author, Reason, State = InquiryMessage.Author, Inquiry.Reason, Inquiry.State
 
 
 class MayNotAnswer(PermissionDenied):
@@ -44,7 +50,8 @@ def receive(buyer: Identity, *, source: Source, text: str, at: datetime) -> Rece
     """Take a buyer's message in and see to it that somebody has it; None where nothing names a person.
 
     A banned buyer is served like any other. The message continues the inquiry that runs or was closed a short while
-    ago (INQUIRY_CONTINUES_FOR), else it opens one. Exactly one agent owns it, or it waits where a lead sees it.
+    ago (INQUIRY_CONTINUES_FOR), else it opens one. Exactly one agent owns it, or it waits where a lead sees it. What
+    is answered by itself stands there with it.
     """
     _check(text)
     with transaction.atomic():
@@ -54,66 +61,103 @@ def receive(buyer: Identity, *, source: Source, text: str, at: datetime) -> Rece
             return None
         known = _to_continue(customer, at=at)
         inquiry = _continue(known, at=at) if known else _open(customer, source=source, at=at)
-        _say(inquiry, InquiryMessage.Author.BUYER, text, at=at)
+        _hear(inquiry, text, is_new=known is None, at=at)
         return Reception(inquiry=inquiry, created=known is None)
 
 
-def receive_further(inquiry: Inquiry, *, text: str, at: datetime) -> InquiryMessage:
+def receive_further(inquiry: Inquiry, *, text: str, at: datetime, files: Sequence[CheckedFile] = ()) -> InquiryMessage:
     """Take a buyer's further message in; raises InquiryClosed where it does not continue this inquiry any more."""
-    _check(text)
-    with transaction.atomic():
+    _check(text, files)
+    with kept(files) as attachments, transaction.atomic():
         locks.route_alone()
         known = _to_continue(inquiry.customer, at=at)
         if known is None or known.pk != inquiry.pk:
             raise InquiryClosed(_("This inquiry is closed. A new message opens a new one."))
-        return _say(_continue(known, at=at), InquiryMessage.Author.BUYER, text, at=at)
+        return _hear(_continue(known, at=at), text, is_new=False, at=at, attachments=attachments)
 
 
-def answer(inquiry: Inquiry, *, text: str, by: User, at: datetime) -> InquiryMessage:
+def answer(
+    inquiry: Inquiry,
+    *,
+    text: str,
+    by: User,
+    at: datetime,
+    files: Sequence[CheckedFile] = (),
+    send_key: UUID | None = None,
+) -> InquiryMessage:
     """Answer the buyer. The first answer binds an unbound customer to the agent who gives it.
 
-    A waiting inquiry that an agent with the right answers becomes his. Raises MayNotAnswer, InquiryClosed.
+    A waiting inquiry that an agent with the right answers becomes his. With a `send_key` repeating is safe: it answers
+    with the message that was sent. Raises MayNotAnswer, InquiryClosed.
     """
-    _check(text)
-    with transaction.atomic():
+    _check(text, files)
+    with kept(files) as attachments, transaction.atomic():
         locks.route_alone()
+        _require_right(inquiry, by=by)
+        if send_key and (sent := InquiryMessage.objects.filter(inquiry=inquiry, send_key=send_key, user=by).first()):
+            discard(attachments)
+            return sent
         inquiry = _running(inquiry, by=by)
         if inquiry.agent is None:
             give_to(inquiry, Routing(Agent.objects.filter(user=by, is_active=True).first(), Reason.GIVEN), by=by, at=at)
         inquiry.first_reply_at = inquiry.first_reply_at or at
         inquiry.state = State.WAITING if inquiry.agent is None else State.OPEN
-        inquiry.save(update_fields=["first_reply_at", "state"])
+        inquiry.waiting_since = None
+        inquiry.save(update_fields=["first_reply_at", "state", "waiting_since"])
         bind_by_answer(Customer.objects.filter(pk=inquiry.customer_id), by=by, at=at)
-        return _say(inquiry, InquiryMessage.Author.AGENT, text, by=by, at=at)
+        return _say(inquiry, Author.AGENT, text, at=at, attachments=attachments, user=by, send_key=send_key)
 
 
-def close(inquiry: Inquiry, *, by: User, at: datetime) -> None:
-    """Close the inquiry; one that is closed stays as it is, so repeating is safe. Raises MayNotAnswer."""
+def close(inquiry: Inquiry, *, by: User, at: datetime, result: str = "", note: str = "") -> None:
+    """Close the inquiry, with how it ended; one that is closed stays as it is, so repeating is safe.
+
+    Raises MayNotAnswer.
+    """
     with transaction.atomic():
         locks.route_alone()
         _require_right(inquiry, by=by)
         this = Inquiry.objects.filter(pk=inquiry.pk)
-        if this.running().update(state=State.CLOSED, closed_at=at):
-            audit.record("inquiry.closed", this, by=by, at=at, fields=["state"])
+        if this.running().update(state=State.CLOSED, closed_at=at, waiting_since=None, result=result):
+            audit.record("inquiry.closed", this, by=by, at=at, fields=["state", "result"], reason=result)
+            if result or note:
+                keep_note(inquiry, InquiryNote.Kind.RESULT, text=note, result=result, by=by, at=at)
             made_room(at=at)
     inquiry.refresh_from_db()
 
 
-def give(inquiry: Inquiry, *, agent: Agent, by: User, at: datetime) -> None:
-    """Give the inquiry to that agent, whatever his status. Repeating is safe.
+def give(inquiry: Inquiry, *, agent: Agent, by: User, at: datetime, note: str = "") -> None:
+    """Give the inquiry to that agent (转交), with a note that he sees; the customer's binding stays. Repeating is safe.
 
-    Raises MayNotAnswer unless `by` may give away any, InquiryClosed where nothing runs.
+    Whoever may give away any inquiry gives it to anybody; the agent who has it, to a colleague who is online.
+    Raises MayNotAnswer, InquiryClosed where nothing runs.
     """
-    if not by.has_perm("customers.answer_any_inquiry"):
-        raise MayNotAnswer(_("Only a lead or a manager gives an inquiry to another agent."))
+    may_give_any = by.has_perm("customers.answer_any_inquiry")
     if not agent.is_active:
         raise MayNotAnswer(_("This agent takes no customers."))
     with transaction.atomic():
         locks.route_alone()
         current = _running(inquiry, by=by)
-        if current.agent != agent:
-            give_to(current, Routing(agent, Reason.GIVEN), by=by, at=at)
-            made_room(at=at)
+        if current.agent == agent:
+            return
+        free = Agent.objects.online(at).receptive_to(current.customer, at=at)
+        if not (may_give_any or free.filter(pk=agent.pk).exists()):
+            sentence = _("%(agent)s cannot take this inquiry now. Choose a colleague who is online, or ask a lead.")
+            raise MayNotAnswer(sentence % {"agent": agent})
+        is_own = current.agent is not None and current.agent.user_id == by.pk
+        keep_note(current, InquiryNote.Kind.TRANSFER, text=note, to_agent=agent, by=by, at=at)
+        give_to(current, Routing(agent, Reason.TRANSFERRED if is_own else Reason.GIVEN), by=by, at=at)
+        if agent.user_id != by.pk:
+            tell_transfer(current, agent=agent, by=by, at=at)
+        made_room(at=at)
+
+
+def note(inquiry: Inquiry, *, text: str, by: User, at: datetime) -> InquiryNote:
+    """Write down what colleagues should know, and the buyer never sees. Raises MayNotAnswer."""
+    if not text.strip():
+        raise ValidationError({"note": _("Write something.")})
+    with transaction.atomic():
+        _require_right(inquiry, by=by)
+        return keep_note(inquiry, InquiryNote.Kind.NOTE, text=text, by=by, at=at)
 
 
 def why_may_not_answer(inquiry: Inquiry) -> str:
@@ -123,8 +167,8 @@ def why_may_not_answer(inquiry: Inquiry) -> str:
     return _("Only %(agent)s, a lead or a manager may answer and close this inquiry.") % {"agent": inquiry.agent}
 
 
-def _check(text: str) -> None:
-    if not text.strip():
+def _check(text: str, files: Sequence[CheckedFile] = ()) -> None:
+    if not (text.strip() or files):
         raise ValidationError({"text": _("Write something.")})
     if len(text) > LONGEST_TEXT:
         raise ValidationError({"text": _("A message holds %(most)d characters at most.") % {"most": LONGEST_TEXT}})
@@ -176,12 +220,31 @@ def _open(customer: Customer, *, source: Source, at: datetime) -> Inquiry:
     return inquiry
 
 
+def _hear(
+    inquiry: Inquiry, text: str, *, is_new: bool, at: datetime, attachments: Sequence[Attachment] = ()
+) -> InquiryMessage:
+    """Write down what the buyer said, that he waits, and what is answered by itself."""
+    inquiry.waiting_since = inquiry.waiting_since or at
+    inquiry.save(update_fields=["waiting_since"])
+    message = _say(inquiry, Author.BUYER, text, at=at, attachments=attachments)
+    if reply := automatic_reply(inquiry, is_new=is_new, at=at):
+        _say(inquiry, Author.AUTOMATIC, reply.text, at=at, automatic_kind=reply.kind)
+    return message
+
+
 def _say(
-    inquiry: Inquiry, author: InquiryMessage.Author, text: str, *, at: datetime, by: User | None = None
+    inquiry: Inquiry,
+    author: InquiryMessage.Author,
+    text: str,
+    *,
+    at: datetime,
+    attachments: Sequence[Attachment] = (),
+    **facts: Any,
 ) -> InquiryMessage:
     inquiry.last_message_at = at
     inquiry.save(update_fields=["last_message_at"])
-    message = InquiryMessage.objects.create(inquiry=inquiry, author=author, user=by, text=text, at=at)
-    if author != InquiryMessage.Author.BUYER:
+    message = InquiryMessage.objects.create(inquiry=inquiry, author=author, text=text, at=at, **facts)
+    attach(attachments, message)
+    if author != Author.BUYER:
         message_answered.send(sender=InquiryMessage, message=message)
     return message

@@ -14,6 +14,7 @@ from customers.models import (
     Customer,
     Inquiry,
     InquiryMessage,
+    InquiryNote,
     JobRow,
     Mute,
     Order,
@@ -46,11 +47,16 @@ def fold_inquiries(kept: Customer, merged: Customer, by: User, at: datetime) -> 
     stays, goes = running.filter(customer=kept).first(), running.filter(customer=merged).first()
     if stays is None or goes is None:
         return
+    said = InquiryMessage.objects.filter(inquiry=stays).exclude(automatic_kind="").values("automatic_kind")
+    InquiryMessage.objects.filter(inquiry=goes, automatic_kind__in=said).update(automatic_kind="")
     InquiryMessage.objects.filter(inquiry=goes).update(inquiry=stays)
+    InquiryNote.objects.filter(inquiry=goes).update(inquiry=stays)
     stays.last_message_at = max(stays.last_message_at, goes.last_message_at)
-    stays.save(update_fields=["last_message_at"])
-    goes.state, goes.closed_at = Inquiry.State.CLOSED, at
-    goes.save(update_fields=["state", "closed_at"])
+    waiting = [inquiry.waiting_since for inquiry in (stays, goes) if inquiry.waiting_since]
+    stays.waiting_since = min(waiting, default=None)
+    stays.save(update_fields=["last_message_at", "waiting_since"])
+    goes.state, goes.closed_at, goes.waiting_since = Inquiry.State.CLOSED, at, None
+    goes.save(update_fields=["state", "closed_at", "waiting_since"])
 
 
 def fold_mutes(kept: Customer, merged: Customer, by: User, at: datetime) -> None:

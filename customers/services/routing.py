@@ -122,8 +122,8 @@ def give_to(inquiry: Inquiry, routing: Routing, *, by: User | None, at: datetime
         return  # a lead who is no agent answers: it still waits for one
     changed = (inquiry.agent, inquiry.routed_reason) != (routing.agent, routing.reason)
     inquiry.agent, inquiry.routed_reason = routing.agent, routing.reason
-    inquiry.state, inquiry.closed_at = running_state(inquiry), None
-    inquiry.save(update_fields=["agent", "routed_reason", "state", "closed_at"])
+    inquiry.state, inquiry.closed_at, inquiry.result = running_state(inquiry), None, ""
+    inquiry.save(update_fields=["agent", "routed_reason", "state", "closed_at", "result"])
     if changed:
         record_routing(inquiry, routing, by=by, at=at)
     elif routing.agent is not None:

@@ -34,6 +34,9 @@ def test_inquiry_is_routed_and_answered_with_its_agent(shop, agent):
             "first_reply_at": None,
             "closed_at": None,
             "last_message_at": moment,
+            "waiting_since": moment,
+            "result": "",
+            "rating": None,
         },
     )
     assert (again.status_code, again.json()["id"]) == (200, inquiry.pk)
@@ -92,7 +95,7 @@ def test_buyer_goes_on_and_the_agent_answers_and_closes(shop, sign_in, agent):
 
     further = shop.post(f"{path}messages/", {"text": "And in grey?"})
     answer = staff.post(f"{path}messages/", {"text": "Yes."}, content_type="application/json")
-    closed = staff.post(f"{path}close/")
+    closed = staff.post(f"{path}close/", content_type="application/json")
     late = staff.post(f"{path}messages/", {"text": "Bye."}, content_type="application/json")
 
     assert (further.status_code, further.json()["author"], further.json()["user"]) == (201, "buyer", None)
@@ -131,10 +134,14 @@ def test_colleagues_inquiry_is_missing_one_of_his_customer_may_be_read_only(sign
     def tries(inquiry):
         path = f"{PATH}{inquiry.pk}/"
         say = client.post(f"{path}messages/", {"text": "Mine"}, content_type="application/json")
-        return client.get(path).status_code, say.status_code, client.post(f"{path}close/").status_code
+        return (
+            client.get(path).status_code,
+            say.status_code,
+            client.post(f"{path}close/", content_type="application/json").status_code,
+        )
 
     assert (tries(foreign), tries(customers)) == ((404, 404, 404), (200, 403, 403))
-    assert client.post(f"{PATH}{customers.pk}/close/").json()["detail"] == (
+    assert client.post(f"{PATH}{customers.pk}/close/", content_type="application/json").json()["detail"] == (
         "Only Lan, a lead or a manager may answer and close this inquiry."
     )
     sign_in(lead)
@@ -147,7 +154,7 @@ def test_key_sees_its_own_source_and_closes_in_somebodys_name_only(shop, agent):
 
     assert [row["id"] for row in shop.get(PATH).json()["results"]] == [own.pk]
     assert shop.get(f"{PATH}{foreign.pk}/").status_code == 404
-    refusal = shop.post(f"{PATH}{own.pk}/close/")
+    refusal = shop.post(f"{PATH}{own.pk}/close/", content_type="application/json")
     assert (refusal.status_code, refusal.json()["code"]) == (403, "key_without_user")
 
 

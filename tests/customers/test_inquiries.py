@@ -1,13 +1,24 @@
 """Reception: which agent an inquiry reaches, and who answers it."""
 
 import threading
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError
 
 from customers.identity import Identity
-from customers.models import Account, Agent, Binding, Customer, Event, Inquiry, InquiryMessage
+from customers.models import (
+    Account,
+    Agent,
+    Binding,
+    Customer,
+    Event,
+    Inquiry,
+    InquiryMessage,
+    InquiryNote,
+    Notification,
+)
 from customers.services import inquiries
 from customers.services.agents import MayNotSetStatus, set_status
 from customers.services.inquiries import InquiryClosed, MayNotAnswer
@@ -310,3 +321,84 @@ def test_answer_is_told_upwards_and_a_buyers_message_is_not(write, agent):
     message_answered.disconnect(hear)
 
     assert told == [("agent", "Hello, too")]
+
+
+def test_buyer_waits_from_his_first_unanswered_message_until_a_person_answers(write, agent):
+    def waiting():
+        return list(Inquiry.objects.unanswered().values_list("waiting_since", flat=True))
+
+    write()
+    write(at=LATER)
+    assert waiting() == [NOON]
+    inquiries.answer(Inquiry.objects.get(), text="Yes?", by=agent.user, at=LATER)
+    assert waiting() == []
+    write(at=LATER)
+    assert waiting() == [LATER]
+    inquiries.close(Inquiry.objects.get(), by=agent.user, at=LATER, result="spam")
+    assert waiting() == []
+    write(at=LATER)
+    assert waiting() == [LATER]
+    assert Inquiry.objects.get().result == ""
+
+
+def test_agent_transfers_his_inquiry_to_a_colleague_who_is_online_with_a_note(write, agent, other_agent):
+    CustomerFactory(nick="willow", agent=agent)
+    write()
+    inquiry = Inquiry.objects.get()
+    put(other_agent, "suspended")
+    with pytest.raises(MayNotAnswer, match="Lan cannot take this inquiry now"):
+        inquiries.give(inquiry, agent=other_agent, by=agent.user, at=LATER, note="Knows the sizes")
+    put(other_agent, "online")
+
+    inquiries.give(inquiry, agent=other_agent, by=agent.user, at=LATER, note="Knows the sizes")
+    inquiries.give(inquiry, agent=other_agent, by=other_agent.user, at=LATER)
+
+    inquiry.refresh_from_db()
+    assert (inquiry.agent, inquiry.routed_reason, inquiry.waiting_since) == (other_agent, "transferred", NOON)
+    assert inquiry.customer.agent == agent
+    assert list(InquiryNote.objects.values_list("kind", "by", "to_agent", "text")) == [
+        ("transfer", agent.user.pk, other_agent.pk, "Knows the sizes")
+    ]
+    told = Notification.objects.get()
+    assert (told.user, told.kind, "sizes" in str(told.parameters)) == (other_agent.user, "inquiry_transferred", False)
+
+
+def test_note_of_a_transfer_is_for_the_new_agent_his_sender_and_leads(write, agent, other_agent, lead):
+    write()
+    inquiry = Inquiry.objects.get()
+    inquiries.give(inquiry, agent=other_agent, by=agent.user, at=LATER, note="Knows the sizes")
+    inquiries.note(inquiry, text="Wants an invoice", by=other_agent.user, at=LATER)
+    third = AgentFactory().user
+
+    seen = {
+        user: list(InquiryNote.objects.visible_to(user).order_by("pk").values_list("text", flat=True))
+        for user in (agent.user, other_agent.user, lead, third)
+    }
+
+    both = ["Knows the sizes", "Wants an invoice"]
+    assert seen == {agent.user: both, other_agent.user: both, lead: both, third: ["Wants an invoice"]}
+    with pytest.raises(MayNotAnswer):
+        inquiries.note(inquiry, text="No", by=third, at=LATER)
+
+
+def test_result_of_an_inquiry_is_kept_when_it_goes_on(write, agent):
+    write()
+    inquiry = Inquiry.objects.get()
+
+    inquiries.close(inquiry, by=agent.user, at=LATER, result="ordered", note="Bought two")
+    assert inquiry.result == "ordered"
+    write(at=LATER)
+
+    inquiry.refresh_from_db()
+    assert (inquiry.state, inquiry.result) == ("new", "")
+    assert list(InquiryNote.objects.values_list("kind", "result", "text")) == [("result", "ordered", "Bought two")]
+
+
+def test_answer_with_the_same_key_is_sent_once(write, agent):
+    write()
+    inquiry, key = Inquiry.objects.get(), uuid.uuid4()
+
+    first = inquiries.answer(inquiry, text="Yes", by=agent.user, at=LATER, send_key=key)
+    again = inquiries.answer(inquiry, text="Yes", by=agent.user, at=LATER, send_key=key)
+
+    assert (first, len(said())) == (again, 2)
