@@ -22,6 +22,8 @@ from customers.admin.staff import signed_in
 from customers.models import Customer
 from customers.parts import Badge, Box, LevelHold, ListColumn, parts
 
+from .admin import timeline_entries
+from .admin.answers import CAN_BUY
 from .admin.bulk_actions import BULK_ACTIONS
 from .models import Ban, bannable_by, banned
 from .services import bans, bulk_actions
@@ -50,6 +52,8 @@ def register() -> None:
     parts.level_holds.append(
         LevelHold(name="banned", label=gettext_lazy("banned"), of=lambda customers, at: banned(customers, at=at))
     )
+    parts.timeline += timeline_entries.SOURCES
+    parts.contactability.append(CAN_BUY)
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 
 

@@ -212,7 +212,7 @@ def _seed_orders(source: Source, products: list[Product], dice: random.Random, *
             )
         Order.objects.bulk_create(batch)
         OrderLine.objects.bulk_create(lines)
-        Review.objects.bulk_create(_reviews(source, batch, lines, dice))
+        Review.objects.bulk_create(_reviews(source, batch, lines, dice, at=at))
 
 
 def _orders(source: Source, dice: random.Random, *, at: datetime) -> Iterator[Order]:
@@ -241,9 +241,12 @@ def _orders(source: Source, dice: random.Random, *, at: datetime) -> Iterator[Or
             )
 
 
-def _reviews(source: Source, orders: list[Order], lines: list[OrderLine], dice: random.Random) -> Iterator[Review]:
+def _reviews(
+    source: Source, orders: list[Order], lines: list[OrderLine], dice: random.Random, *, at: datetime
+) -> Iterator[Review]:
     for order, line in zip(orders, lines, strict=True):
-        if order.status != Order.Status.DONE or dice.random() < 0.4:
+        reviewed_at = order.ordered_at + timedelta(days=8)
+        if order.status != Order.Status.DONE or dice.random() < 0.4 or reviewed_at > at:
             continue
         score = dice.choices([5, 4, 3, 2, 1], [60, 20, 8, 4, 8])[0]
         yield Review(
@@ -254,7 +257,7 @@ def _reviews(source: Source, orders: list[Order], lines: list[OrderLine], dice: 
             product=line.product,
             score=score,
             text=dice.choice(PRAISE if score > 2 else COMPLAINTS),
-            reviewed_at=order.ordered_at + timedelta(days=8),
+            reviewed_at=reviewed_at,
         )
 
 

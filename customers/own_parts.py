@@ -1,5 +1,6 @@
 """What the customers app itself puts into the registry that upper apps fill too."""
 
+from .admin import timeline_entries
 from .admin.bulk_actions import ACTIONS
 from .admin.levels import level_box
 from .admin.merges import merge_box
@@ -29,3 +30,6 @@ def register() -> None:
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))
     parts.boxes.append(Box(name="level", template="admin/customers/level/box.html", context=level_box))
+    # before those of the upper apps, which are ready first
+    parts.timeline[:0] = timeline_entries.SOURCES
+    parts.event_labels |= timeline_entries.EVENT_LABELS

@@ -5,7 +5,7 @@ Nothing here names an upper app. A part that needs a condition of an upper app b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
     from .admin.bulk_forms import BulkForm
-    from .models import Customer, Product, User
+    from .models import ApiKey, Customer, Product, User
     from .models.customer import CustomerQuerySet
     from .services.jobs import CustomersKind, JobKind
 
@@ -98,23 +98,50 @@ class NotificationKind:
 
 
 @dataclass(frozen=True)
-class TimelineSource:
-    """One kind of entries of a customer's timeline.
+class Viewer:
+    """Who looks at a customer: a staff user, a key, or a key that acts as one. What one may not see is left out.
 
-    `rows(customers, user)` is a queryset of one app's rows with the annotations `timeline_at` (when) and
-    `timeline_id` (its key), already narrowed to what the user may see; `show(ids, request)` makes the entries of one
-    page of them, by their keys.
+    A key sees what its scopes allow, and of orders, reviews and attempts those of its own source.
+    """
+
+    user: User | None
+    key: ApiKey | None = None
+
+    def may_see(self, permission: str, scope: str) -> bool:
+        if self.key is not None and scope not in self.key.scopes:
+            return False
+        return self.user is None or self.user.has_perm(permission)
+
+    def own_source(self) -> dict[str, int]:
+        """The condition on rows that belong to a source."""
+        return {} if self.key is None else {"source": self.key.source_id}
+
+
+@dataclass(frozen=True)
+class TimelineSource:
+    """One sort of entries of a customer's timeline. One filters by `kind`, which several sources may share.
+
+    Whoever lacks the permission, or his key the scope, does not see it. `rows(customer, viewer, at)` is a queryset of
+    one app's rows with the annotation `timeline_at` (when it happened: no such time, no entry); what is in it the
+    viewer may see. `show(ids)` makes the entries of those rows that stand on one page, in one query.
     """
 
     name: str
+    kind: str
     label: StrOrPromise
-    rows: Callable[[CustomerQuerySet, User], QuerySet[Any]]
-    show: Callable[[list[int], HttpRequest], dict[int, TimelineEntry]]
+    icon: str
+    permission: str
+    scope: str
+    rows: Callable[[Customer, Viewer, datetime], QuerySet[Any]]
+    show: Callable[[Collection[int]], Mapping[int, TimelineEntry]]
 
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """What a timeline shows of one thing that happened: one line, perhaps a second one, and where it leads."""
+    """What a timeline shows of one thing that happened: one line, perhaps a second one, who did it, where it leads.
+
+    `tone` is success, warning or danger, and only repeats in colour what the text says.
+    """
 
     title: StrOrPromise
     text: StrOrPromise = ""
@@ -125,7 +152,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason why a customer cannot, or can, be messaged or buy now. `code` is stable, for REST clients."""
+    """One reason why a customer cannot be messaged, or cannot buy. `code` is stable, for REST clients."""
 
     code: str
     sentence: StrOrPromise
@@ -134,12 +161,24 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Whether a customer can be messaged on a channel, or buy, at that moment: yes where no reason is against it."""
+
+    question: str
+    label: StrOrPromise
+    reasons: list[Reason]
+
+    @property
+    def is_yes(self) -> bool:
+        return not self.reasons
+
+
+@dataclass(frozen=True)
 class Contactability:
-    """One question of the box "can this customer be messaged, can he buy now?": the reasons against, empty for yes."""
+    """What an app answers in the box "can this customer be messaged, can he buy now?", in a fixed number of queries."""
 
     name: str
-    label: StrOrPromise
-    reasons: Callable[[Customer, datetime], list[Reason]]
+    answers: Callable[[Customer, datetime], list[Answer]]
 
 
 @dataclass(frozen=True)
@@ -179,6 +218,8 @@ class Parts:
     job_kinds: dict[str, type[JobKind]] = field(default_factory=dict)
     notification_kinds: dict[str, NotificationKind] = field(default_factory=dict)
     timeline: list[TimelineSource] = field(default_factory=list)
+    # What the verbs of audit events are called in a timeline; a verb that is not here is told as it stands.
+    event_labels: dict[str, StrOrPromise] = field(default_factory=dict)
     contactability: list[Contactability] = field(default_factory=list)
     merge_parts: list[MergePart] = field(default_factory=list)
     level_holds: list[LevelHold] = field(default_factory=list)

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from customers.admin.staff import signed_in
 from customers.parts import Box, ProductAction, parts
 
+from .admin import timeline_entries
+from .admin.answers import CAN_BE_MESSAGED
 from .admin.figures import delivery_badge
 from .models import Delivery
 from .rendering import title
@@ -28,6 +30,8 @@ SHOWN = 5
 def register() -> None:
     parts.boxes.append(Box(name="broadcasts", template="admin/messaging/customer_box.html", context=last_broadcasts))
     parts.merge_parts += MERGE_PARTS
+    parts.timeline += timeline_entries.SOURCES
+    parts.contactability.append(CAN_BE_MESSAGED)
     parts.product_actions.append(ProductAction(name="announce", label=_("Announce"), url=announce_url))
 
 

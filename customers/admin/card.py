@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from customers.models import Agent, Customer, Inquiry
 from customers.parts import parts
 
-from .customer_page import figures, giving, last_orders
+from .customer_page import answers, figures, giving, last_orders
 from .customer_rows import customer_name, with_columns, with_names
 from .staff import signed_in
 
@@ -84,6 +84,7 @@ def _card(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str
         "row_name": customer_name(row),
         "row_actions": [column.show(row, request) for column in parts.list_columns if column.is_last],
         "boxes": [render_to_string(box.template, box.context(row, request, at), request) for box in parts.card_boxes],
+        "answers": answers(row, at=at),
         "figures": figures(row),
         "orders": last_orders(row, SHOWN_ORDERS, request) if user.has_perm("customers.view_order") else None,
         "inquiry": inquiries.first() if user.has_perm("customers.view_inquiry") else None,

@@ -11,13 +11,16 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from customers import identity
-from customers.models import Account, Agent, Binding, ContactValue, Customer, Order
+from customers.models import Account, Agent, Binding, Customer, Order
 from customers.parts import parts
+from customers.services.contactability import contactability
 
 from .binding_forms import AgentForm
 from .cells import moment, money
+from .customer_contacts import contacts_context
+from .customer_notes import notes_context
 from .customer_rows import customer_name, with_columns
+from .customer_timeline import timeline_context
 from .order_flags import order_flag
 from .staff import signed_in
 
@@ -27,18 +30,31 @@ SHOWN_ORDERS = 10
 def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str, Any]:
     """The context of the page; a fixed number of queries."""
     row = with_columns(Customer.objects.filter(pk=customer.pk), request, at).get()
+    may_edit = Customer.objects.editable_by(signed_in(request)).filter(pk=row.pk).exists()
     return {
         "row": row,
         "row_name": customer_name(row),
         "row_actions": [column.show(row, request) for column in parts.list_columns if column.is_last],
         "figures": figures(row),
         "accounts": _accounts(row),
-        "contact_values": _contact_values(row, masked=not request.user.has_perm("customers.view_contact")),
         "bindings": _bindings(row),
         "orders": last_orders(row, SHOWN_ORDERS, request) if request.user.has_perm("customers.view_order") else None,
         "boxes": _boxes(row, request, at),
+        "answers": answers(row, at=at),
+        "may_edit": may_edit,
+        **contacts_context(row, request),
+        **notes_context(row, request, may_edit=may_edit),
+        **timeline_context(row, request, at=at),
         **giving(row, request),
     }
+
+
+def answers(customer: Customer, *, at: datetime) -> list[dict[str, Any]]:
+    """Whether he can buy and be messaged, each with its reasons and when they came about."""
+    return [
+        {"answer": answer, "reasons": [(reason, moment(reason.at)) for reason in answer.reasons]}
+        for answer in contactability(customer, at=at)
+    ]
 
 
 def figures(customer: Customer) -> list[tuple[str, str]]:
@@ -58,11 +74,6 @@ def figures(customer: Customer) -> list[tuple[str, str]]:
 def _accounts(customer: Customer) -> QuerySet[Account]:
     accounts = Account.objects.filter(customer=customer).select_related("source")
     return accounts.prefetch_related("former_nicks").order_by("pk")
-
-
-def _contact_values(customer: Customer, *, masked: bool) -> list[tuple[str, str]]:
-    values = ContactValue.objects.filter(customer=customer).order_by("kind", "pk")
-    return [(row.get_kind_display(), identity.masked(row.kind, row.value) if masked else row.value) for row in values]
 
 
 def _bindings(customer: Customer) -> QuerySet[Binding]:

@@ -25,10 +25,13 @@ from .base import PanelAdmin
 from .binding_forms import bind_view, hand_over_view
 from .bulk_actions import bulk_view
 from .cells import NOTHING, day, money
+from .customer_contacts import contacts_view
 from .customer_form import CustomerForm, save_customer
 from .customer_list import CustomerChangeList
+from .customer_notes import add_note_view, strike_note_view
 from .customer_page import customer_page
 from .customer_rows import customer_name
+from .customer_timeline import timeline_view
 from .staff import signed_in
 
 if TYPE_CHECKING:
@@ -53,6 +56,10 @@ class CustomerAdmin(PanelAdmin):
     list_display_links = ("name",)
     empty_list_text = _("No customers yet. Import a shop: python manage.py import_shop FORMAT PATH")
 
+    class Media:
+        css = {"all": ["customers/customer_page.css"]}
+        js = ["customers/customer_page.js"]
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CustomerChangeList]:
         return CustomerChangeList
 
@@ -76,14 +83,20 @@ class CustomerAdmin(PanelAdmin):
         }
 
     def get_urls(self) -> list[URLPattern]:
-        own = [
-            path("bulk/<str:name>/", self.admin_site.admin_view(bulk_view), name="customers_customer_bulk"),
-            path("<int:pk>/bind/", self.admin_site.admin_view(bind_view), name="customers_customer_bind"),
-            path(
-                "<int:pk>/hand-over/", self.admin_site.admin_view(hand_over_view), name="customers_customer_hand_over"
-            ),
+        doors: list[tuple[str, str, Callable[..., HttpResponse]]] = [
+            ("bind", "bind", bind_view),
+            ("hand-over", "hand_over", hand_over_view),
+            ("timeline", "timeline", timeline_view),
+            ("contacts", "contacts", contacts_view),
+            ("notes", "add_note", add_note_view),
+            ("notes/<int:note>/strike-out", "strike_note", strike_note_view),
         ]
-        return own + super().get_urls()
+        own = [
+            path(f"<int:pk>/{address}/", self.admin_site.admin_view(view), name=f"customers_customer_{name}")
+            for address, name, view in doors
+        ]
+        bulk = path("bulk/<str:name>/", self.admin_site.admin_view(bulk_view), name="customers_customer_bulk")
+        return [bulk, *own, *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from customers.models import Customer, Order, User
 from customers.services.orders import update_order
 
-from .staff import came_from, signed_in
+from .staff import asks_for_json, came_from, signed_in
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
@@ -79,7 +79,7 @@ def _sentences(form: forms.Form) -> list[str]:
 
 def _answer(request: HttpRequest, order: Order, *, done: str = "", error: str = "", status: int = 200) -> HttpResponse:
     """To a script as JSON; to a browser the page that it came from, with the sentence on it."""
-    if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
+    if asks_for_json(request):
         told: dict[str, Any] = {"error": error} if error else {"flag": order.flag, "memo": order.memo}
         return JsonResponse(told, status=status)
     if status == 403:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import cast
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from customers.models import User
+from customers.models import Customer, User
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -18,3 +20,16 @@ def came_from(request: HttpRequest, *, default: str) -> str:
     asked = request.POST.get("next") or request.GET.get("next") or ""
     here = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
     return asked if here else default
+
+
+def seen_customer(request: HttpRequest, pk: int) -> Customer:
+    """The customer whom a door is about; one whom the user does not see is not there."""
+    user = signed_in(request)
+    if not user.has_perm("customers.view_customer"):
+        raise PermissionDenied
+    return get_object_or_404(Customer.objects.visible_to(user).select_related("agent"), pk=pk)
+
+
+def asks_for_json(request: HttpRequest) -> bool:
+    """Whether a script asks, which shows the answer in place; a browser would rather have a page."""
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.permissions import BasePermission
@@ -67,6 +68,12 @@ def visible_customers(request: Request) -> CustomerQuerySet:
     """A key sees the customers of its own source, a staff user all."""
     key = asking_key(request)
     return Customer.objects.known_to(key.source) if key else Customer.objects.all()
+
+
+def asked_customer(request: Request, pk: int) -> Customer:
+    """The customer of a path; whoever was merged into another is answered as that one. Raises 404."""
+    kept = Customer.objects.kept_instead_of(pk)
+    return get_object_or_404(visible_customers(request), pk=kept.pk if kept else pk)
 
 
 def asked_source(request: Request, code: str | None) -> Source:

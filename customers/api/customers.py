@@ -22,6 +22,7 @@ from customers.filters import CustomerFilter
 from customers.models import Account, Agent, ContactValue, Customer
 from customers.parts import parts
 from customers.services import bindings
+from customers.services.contacts import reveal
 from customers.services.people import find_customer, keep_customer
 
 from .access import Access, acting_user, asked_source, asking_key, visible_customers
@@ -39,7 +40,7 @@ class AccountSerializer(serializers.ModelSerializer[Account]):
 
 
 class ContactValueSerializer(serializers.ModelSerializer[ContactValue]):
-    """A contact value; masked for a caller who may not see it."""
+    """A contact value: masked, except in the answer that is about one customer to a caller who may see it."""
 
     value = serializers.SerializerMethodField(method_name="shown_value")
 
@@ -48,7 +49,7 @@ class ContactValueSerializer(serializers.ModelSerializer[ContactValue]):
         fields = ["kind", "value", "state"]
 
     def shown_value(self, row: ContactValue) -> str:
-        if self.context["request"].user.has_perm("customers.view_contact"):
+        if self.context.get("reveals"):
             return row.value
         return identity.masked(row.kind, row.value)
 
@@ -138,6 +139,18 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
 
     def get_serializer_class(self) -> type[CustomerRowSerializer]:
         return CustomerRowSerializer if self.action == "list" else CustomerSerializer
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        reveals = self.action == "retrieve" and self.request.user.has_perm("customers.view_contact")
+        return {**super().get_serializer_context(), "reveals": reveals}
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Contact values are whole for whoever may see them; each such answer is audited as `contact.revealed`."""
+        customer = self.get_object()
+        shown = self.get_serializer(customer)
+        if shown.context["reveals"]:
+            reveal(customer, kinds=ContactValue.Kind.values, by=acting_user(request), at=timezone.now())
+        return Response(shown.data)
 
     @extend_schema(
         summary="Create a customer, or note what has changed of him",

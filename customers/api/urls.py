@@ -2,6 +2,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from .agents import Agents
+from .customer_timeline import CustomerContactability, CustomerTimeline
 from .customers import Customers
 from .inquiries import Inquiries
 from .orders import Orders
@@ -16,4 +17,12 @@ router.register("agents", Agents, basename="agent")
 router.register("segments", Segments, basename="segment")
 router.register("purchase-checks", PurchaseChecks, basename="purchase-check")
 
-urlpatterns = [path("", include(router.urls))]
+urlpatterns = [
+    path("customers/<int:pk>/timeline/", CustomerTimeline.as_view({"get": "list"}), name="customer-timeline"),
+    path(
+        "customers/<int:pk>/contactability/",
+        CustomerContactability.as_view({"get": "retrieve"}),
+        name="customer-contactability",
+    ),
+    path("", include(router.urls)),
+]

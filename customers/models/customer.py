@@ -47,6 +47,16 @@ def _own(user: User) -> Q:
     return Q(agent=Subquery(Agent.objects.filter(user=user).values("pk")))
 
 
+def sees_all(user: User) -> bool:
+    """Whether this staff user sees the customers of every agent (setting AGENTS_SEE_CUSTOMERS)."""
+    return settings.AGENTS_SEE_CUSTOMERS != "own" or user.has_perm("customers.view_any_customer")
+
+
+def changes_all(user: User) -> bool:
+    """Whether this staff user, who may change customers, may change those of every agent."""
+    return settings.AGENTS_SEE_CUSTOMERS == "all" or user.has_perm("customers.view_any_customer")
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def unmerged(self) -> CustomerQuerySet:
         """Who was not found to be somebody else."""
@@ -75,7 +85,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         Who may see any customer (leads, managers) sees all, and so do agents unless the setting is `own`. Nobody sees
         one who was merged into another: he is that other now.
         """
-        if settings.AGENTS_SEE_CUSTOMERS != "own" or user.has_perm("customers.view_any_customer"):
+        if sees_all(user):
             return self.unmerged()
         return self.unmerged().served_now_by(user)
 
@@ -83,7 +93,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         """Whom this staff user may change: anybody, or only those whom he serves (setting AGENTS_SEE_CUSTOMERS)."""
         if not user.has_perm("customers.change_customer"):
             return self.none()
-        if settings.AGENTS_SEE_CUSTOMERS == "all" or user.has_perm("customers.view_any_customer"):
+        if changes_all(user):
             return self.unmerged()
         return self.unmerged().served_now_by(user)
 
@@ -159,6 +169,12 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         if rows.order_by().values("pk")[MANY : MANY + 1]:
             return self.filter(Exists(rows.filter(**{customer: OuterRef("pk")})))
         return self.filter(pk__in=rows.values(customer))
+
+    def sharing_contacts_with(self, customer: Customer) -> CustomerQuerySet:
+        """Others who have one of his phones, e-mails or addresses: whoever tells it to the gate means them too."""
+        own = ContactValue.objects.filter(customer=customer).exclude(kind=ContactValue.Kind.NAME).exclude(key="")
+        others = ContactValue.objects.filter(key__in=own.values("key")).exclude(customer=customer)
+        return self.filter(pk__in=others.values("customer"))
 
     def search(self, text: str) -> CustomerQuerySet:
         """What a clerk types: the beginning of a nick (or a former one), or a whole name, phone, e-mail, order number

@@ -1,24 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .customer import Customer
 
-if TYPE_CHECKING:
-    from .user import User
-
 
 class CustomerNoteQuerySet(models.QuerySet["CustomerNote"]):
     def standing(self) -> CustomerNoteQuerySet:
         return self.filter(struck_at__isnull=True)
-
-    def strikable_by(self, user: User) -> CustomerNoteQuerySet:
-        """Nobody strikes out what another wrote."""
-        return self.standing().filter(by=user)
 
 
 class CustomerNote(models.Model):

@@ -8,13 +8,12 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from .customer import Customer
+from .customer import Customer, changes_all, sees_all
 from .import_run import Imported
 from .product import Product
 from .source import Source
 
 if TYPE_CHECKING:
-    from .customer import CustomerQuerySet
     from .user import User
 
 
@@ -29,18 +28,16 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def visible_to(self, user: User) -> OrderQuerySet:
         """Orders of the customers whom this staff user sees, and of unidentified buyers."""
-        return self._of(Customer.objects.visible_to(user))
+        return self if sees_all(user) else self._served_now_by(user)
 
     def editable_by(self, user: User) -> OrderQuerySet:
         """Orders whose flag and memo this staff user may change: his customers', and those of unidentified buyers."""
-        if not user.has_perm("customers.change_order"):
+        if not user.has_perms(["customers.change_order", "customers.change_customer"]):
             return self.none()
-        return self._of(Customer.objects.editable_by(user))
+        return self if changes_all(user) else self._served_now_by(user)
 
-    def _of(self, customers: CustomerQuerySet) -> OrderQuerySet:
-        if not customers.query.has_filters():
-            return self  # anybody's: no need to look each one up
-        return self.filter(Q(customer=None) | Q(customer__in=customers))
+    def _served_now_by(self, user: User) -> OrderQuerySet:
+        return self.filter(Q(customer=None) | Q(customer__in=Customer.objects.served_now_by(user)))
 
 
 class Order(Imported):

@@ -12,6 +12,7 @@ from customers.models import (
     Binding,
     ContactValue,
     Customer,
+    CustomerNote,
     Inquiry,
     InquiryMessage,
     InquiryNote,
@@ -92,6 +93,7 @@ MERGE_PARTS = [
     MergePart(
         "inquiries", _("inquiries"), lambda customer: Inquiry.objects.filter(customer=customer), fold=fold_inquiries
     ),
+    MergePart("notes", _("notes"), lambda customer: CustomerNote.objects.filter(customer=customer)),
     MergePart(
         "bindings", _("bindings"), lambda customer: Binding.objects.filter(customer=customer), fold=fold_bindings
     ),

@@ -49,6 +49,10 @@ class OptOut(models.Model):
                 violation_error_message=_("This customer has opted out already."),
             ),
         ]
+        indexes = [
+            # a customer's timeline
+            models.Index(fields=["customer", "-at"], name="opt_out_customer"),
+        ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
