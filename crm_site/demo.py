@@ -26,6 +26,7 @@ from customers.models import (
     Customer,
     Group,
     Inquiry,
+    LevelRule,
     Order,
     OrderLine,
     Product,
@@ -34,7 +35,7 @@ from customers.models import (
     User,
 )
 from customers.models.customer import CustomerQuerySet
-from customers.services import inquiries
+from customers.services import inquiries, rfm
 from customers.services.agents import set_status
 from customers.services.api_keys import hash_key
 from customers.services.bindings import bind
@@ -117,8 +118,10 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_customers(source, dice, count=max(customers - 2, 0), at=at)
         _seed_test_buyers(source, at=at)
         _seed_orders(source, products, dice, at=at)
+        _seed_thresholds()
         rebuild_trade_figures(at=at)
-        _seed_levels_and_groups()
+        rfm.refresh(at=at)
+        _seed_groups()
         _seed_bindings(staff, at=at)
         _seed_bans(staff, at=at)
         _seed_duplicates(at=at)
@@ -261,9 +264,12 @@ def _reviews(
         )
 
 
-def _seed_levels_and_groups() -> None:
-    for level, amount in ((1, 1), (2, 200), (3, 500), (4, 1000)):
-        Customer.objects.filter(trade_amount__gte=amount).update(level=level)
+def _seed_thresholds() -> None:
+    for level, amount, count in ((1, None, 1), (2, 200, 3), (3, 500, 6), (4, 1000, None)):
+        LevelRule.objects.create(level=level, trade_amount=amount, trade_count=count)
+
+
+def _seed_groups() -> None:
     for name, condition in (("回头客 Regulars", {"trade_count__gte": 2}), ("杭州 Hangzhou", {"city": "杭州市"})):
         group = Group.objects.create(name=name)
         Customer.groups.through.objects.bulk_create(

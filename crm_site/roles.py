@@ -56,6 +56,8 @@ _LEAD = (
     "customers.bind_any_customer",
     "customers.add_group",
     "customers.change_group",
+    "customers.view_rfmscale",
+    "customers.add_rfmscale",
     "customers.change_agent",
     "customers.answer_any_inquiry",
     "customers.unmute_any_customer",

@@ -184,6 +184,12 @@ AGENTS_SEE_CUSTOMERS = env.str("AGENTS_SEE_CUSTOMERS", default="all")
 if AGENTS_SEE_CUSTOMERS not in ("all", "read", "own"):
     raise ImproperlyConfigured("AGENTS_SEE_CUSTOMERS must be 'all', 'read' or 'own'.")
 
+# By night -----------------------------------------------------------------------------------------------------------
+# From this hour of the shop's day on, the scheduler has the RFM scores computed.
+NIGHT_HOUR = env.int("NIGHT_HOUR", default=3)
+# How long the members of a rule-driven group stand before they are computed anew.
+GROUPS_REFRESHED_EVERY = timedelta(minutes=env.float("GROUPS_REFRESH_MINUTES", default=60))
+
 # Files --------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

@@ -29,7 +29,9 @@ def insert_from(
     `rows` (`F`, `Case`, …). Fields left out take their Python default. With `ignore_conflicts` a row that breaks a
     unique constraint is left out, so repeating is safe. No `save()` runs and no signal is sent.
     """
-    fields = {field.name: field for field in model._meta.concrete_fields if not field.primary_key}
+    fields = {
+        field.name: field for field in model._meta.concrete_fields if not field.primary_key or field.name in columns
+    }
     values: dict[str, Any] = {}
     for name, field in fields.items():
         value = columns.pop(name) if name in columns else field.get_default()

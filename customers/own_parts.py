@@ -4,10 +4,12 @@ from .admin import timeline_entries
 from .admin.bulk_actions import ACTIONS
 from .admin.levels import level_box
 from .admin.merges import merge_box
+from .admin.rfm import SEGMENT_COLUMN
 from .parts import Box, parts
 from .services import agents, bulk_actions, deputies, inquiry_notes, jobs, mutes, routing
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
+from .services.rfm import RefreshRfm
 from .services.thresholds import ApplyThresholds
 
 RECEPTION_NEWS = (
@@ -25,6 +27,8 @@ def register() -> None:
     parts.notification_kinds.update({kind.name: kind for kind in RECEPTION_NEWS})
     parts.job_kinds[FindDuplicates.name] = FindDuplicates
     parts.job_kinds[ApplyThresholds.name] = ApplyThresholds
+    parts.job_kinds[RefreshRfm.name] = RefreshRfm
+    parts.list_columns.append(SEGMENT_COLUMN)
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.bulk_actions[:0] = ACTIONS  # first in the menu
     parts.merge_parts += MERGE_PARTS

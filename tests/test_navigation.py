@@ -30,7 +30,7 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
     }
     more = {
         **work,
-        "Customers": [*work["Customers"][:-1], "Import runs", "Possible duplicates", "Jobs"],
+        "Customers": [*work["Customers"][:-1], "RFM", "Import runs", "Possible duplicates", "Jobs"],
         "Reports": ["Audit events"],
     }
     assert seen == {"agent": work, "lead": more, "root": {**more, "Staff": ["Users", "Roles"]}, "none": {}}

@@ -12,6 +12,7 @@ from . import (
     orders,
     products,
     reviews,
+    rfm,
     users,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "orders",
     "products",
     "reviews",
+    "rfm",
     "users",
 ]

@@ -24,7 +24,8 @@ from django_filters import (
 from django_filters.fields import ModelChoiceField, ModelMultipleChoiceField
 
 from customers import identity
-from customers.models import Account, Agent, ContactValue, Customer, Group, Order, Source, User
+from customers.models import Account, Agent, ContactValue, Customer, Group, Order, RfmScore, Source, User
+from customers.models.rfm import SCORES
 from customers.parts import parts
 
 from .strict import EndFilter, MomentFilter, StrictFilterSet
@@ -94,6 +95,11 @@ class AgentFilter(ModelChoiceFilter):  # type: ignore[misc]
     field_class = AgentField
 
 
+class ScoreFilter(MultipleChoiceFilter):  # type: ignore[misc]
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(method="filter_rfm", choices=[(score, str(score)) for score in SCORES], **kwargs)
+
+
 class ContactFilter(CharFilter):  # type: ignore[misc]
     """Who has exactly this contact value, in whatever format it is typed; found by its keyed hash."""
 
@@ -158,6 +164,12 @@ class CustomerFilter(StrictFilterSet):
         decimal_places=0,
         label=gettext_lazy("no trade for days"),
     )
+    rfm_segment = MultipleChoiceFilter(
+        method="filter_rfm", choices=RfmScore.Segment.choices, label=gettext_lazy("RFM segment")
+    )
+    rfm_recency = ScoreFilter(label=gettext_lazy("RFM recency"))
+    rfm_frequency = ScoreFilter(label=gettext_lazy("RFM frequency"))
+    rfm_monetary = ScoreFilter(label=gettext_lazy("RFM monetary value"))
     bound_from = MomentFilter(method="filter_bound_from", label=gettext_lazy("with the exclusive agent since"))
 
     class Meta:
@@ -223,6 +235,12 @@ class CustomerFilter(StrictFilterSet):
     def filter_not_traded_within(self, customers: CustomerQuerySet, name: str, value: int) -> CustomerQuerySet:
         """Who traded once, and not since; whoever never traded has no trade count."""
         return customers.filter(last_trade_at__lt=timezone.now() - timedelta(days=int(value)))
+
+    def filter_rfm(self, customers: CustomerQuerySet, name: str, value: list[str]) -> CustomerQuerySet:
+        """Name and values of one score; whoever never traded has none."""
+        if not value:
+            return customers
+        return customers.having(RfmScore.objects.filter(**{f"{name.removeprefix('rfm_')}__in": value}))
 
     def filter_bound_from(self, customers: CustomerQuerySet, name: str, value: datetime) -> CustomerQuerySet:
         return customers.bound_since(value)

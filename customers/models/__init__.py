@@ -20,7 +20,9 @@ from .product import Product
 from .rating import InquiryRating
 from .reply import AutoReply, QuickReply
 from .review import Review
+from .rfm import RfmScale, RfmScore
 from .routing import InquiryRouting
+from .rule_match import RuleMatch
 from .saved_filter import ListPreference, SavedFilter
 from .source import Source
 from .user import User
@@ -64,6 +66,9 @@ __all__ = [
     "QuickReply",
     "Refund",
     "Review",
+    "RfmScale",
+    "RfmScore",
+    "RuleMatch",
     "SavedFilter",
     "Source",
     "UnwantedNews",

@@ -17,6 +17,7 @@ from .account import Account, FormerNick
 from .agent import Agent, Deputyship
 from .contact import ContactValue
 from .import_run import Imported
+from .saved_filter import SavedFilter
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,13 +31,39 @@ MANY = 10_000
 
 
 class Group(models.Model):
-    """A label on customers (分组)."""
+    """A label on customers (分组). One with a rule holds whoever matches a saved filter, and nobody by hand."""
 
     name = models.CharField(_("name"), max_length=60, unique=True)
+    rule = models.ForeignKey(
+        SavedFilter,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("rule"),
+        help_text=_("Empty: customers are put into the group by hand."),
+    )
+    rule_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("rule set by"),
+    )
+    refreshed_at = models.DateTimeField(_("last refresh"), null=True, editable=False)
+    rule_error = models.TextField(_("why the rule stopped"), blank=True, editable=False)
 
     class Meta:
         verbose_name = _("group")
         verbose_name_plural = _("groups")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rule__isnull=True) | Q(rule_by__isnull=False),
+                name="group_rule_names_who_set_it",
+                violation_error_message=_("A rule names who set it."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

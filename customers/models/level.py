@@ -64,10 +64,10 @@ def earned_level(rules: Iterable[LevelRule]) -> Case:
 
 
 class LevelChange(models.Model):
-    """One change of a customer's level: why he has the level that he has. Never edited, never deleted."""
+    """One change of a customer's level: why he has the level that he has. Never edited."""
 
     customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("customer")
+        Customer, on_delete=models.CASCADE, db_index=False, related_name="+", verbose_name=_("customer")
     )
     from_level = models.PositiveSmallIntegerField(_("from level"), choices=Customer.Level.choices)
     to_level = models.PositiveSmallIntegerField(_("to level"), choices=Customer.Level.choices)
