@@ -145,7 +145,8 @@ def _shown(scale: RfmScale, label: str, count: int, average: Decimal | None, val
 
 def _cut(cuts: list[Any], score: int) -> Any:
     """The least value of a score; None for the lowest, which has none, and for a score that nobody has."""
-    return None if score == SCORES[0] else cuts[score - 2]
+    least = [None, *cuts, None]
+    return None if least[score - 1] == least[score] else least[score - 1]
 
 
 def _since(scale: RfmScale, recency: int) -> str:

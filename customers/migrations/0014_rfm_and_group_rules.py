@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0012_agents_and_routing'),
+        ('customers', '0013_reception_desk'),
     ]
 
     operations = [
