@@ -20,7 +20,7 @@ from django_filters import BooleanFilter
 
 from customers.admin.staff import signed_in
 from customers.models import Customer
-from customers.parts import Badge, Box, LevelHold, ListColumn, parts
+from customers.parts import Badge, Box, ExportColumn, LevelHold, ListColumn, parts
 
 from .admin import timeline_entries
 from .admin.answers import CAN_BUY
@@ -46,6 +46,9 @@ def register() -> None:
         )
     )
     parts.bulk_actions += BULK_ACTIONS
+    parts.export_columns.append(
+        ExportColumn("banned", gettext_lazy("banned until"), exported_ban, annotate=with_ban_to_export)
+    )
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.merge_parts += MERGE_PARTS
@@ -86,6 +89,20 @@ def with_right_to_ban(customers: CustomerQuerySet, request: HttpRequest, at: dat
         may_ban=Exists(bannable_by(signed_in(request), at=at).filter(pk=OuterRef("pk"))),
         may_lift=Exists(standing.liftable_by(signed_in(request), at=at)),
     )
+
+
+def with_ban_to_export(customers: CustomerQuerySet, at: datetime) -> CustomerQuerySet:
+    standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
+    return customers.annotate(
+        ban_id=Subquery(standing.values("pk")[:1]), ban_until=Subquery(standing.values("until")[:1])
+    )
+
+
+def exported_ban(customer: Any) -> datetime | str:
+    """Until when he is banned; empty where he is not."""
+    if customer.ban_id is None:
+        return ""
+    return customer.ban_until or _("without end")
 
 
 def banned_badge(customer: Any) -> SafeString | str:

@@ -7,6 +7,7 @@ from .admin.merges import merge_box
 from .admin.rfm import SEGMENT_COLUMN
 from .parts import Box, parts
 from .services import agents, bulk_actions, deputies, inquiry_notes, jobs, mutes, routing
+from .services.exports import ExportCustomers
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
 from .services.rfm import RefreshRfm
@@ -30,6 +31,7 @@ def register() -> None:
     parts.job_kinds[RefreshRfm.name] = RefreshRfm
     parts.list_columns.append(SEGMENT_COLUMN)
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
+    parts.job_kinds[ExportCustomers.name] = ExportCustomers
     parts.bulk_actions[:0] = ACTIONS  # first in the menu
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .models import ApiKey, Customer, Product, User
     from .models.customer import CustomerQuerySet
     from .services.jobs import CustomersKind, JobKind
+    from .services.sheets import Cell
 
 
 Annotate: TypeAlias = "Callable[[CustomerQuerySet, HttpRequest, datetime], CustomerQuerySet]"
@@ -49,6 +50,19 @@ class ListColumn:
     annotate: Annotate
     show: Callable[[Customer, HttpRequest], SafeString | str]
     is_last: bool = False
+
+
+@dataclass(frozen=True)
+class ExportColumn:
+    """A column of the customers' export. `annotate(customers, at)` adds what `value` needs, for a stretch of rows.
+
+    A text is made safe and a moment is told in the shop's zone by the file that it is written into.
+    """
+
+    name: str
+    label: StrOrPromise
+    value: Callable[[Any], Cell]
+    annotate: Callable[[CustomerQuerySet, datetime], CustomerQuerySet] | None = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +226,7 @@ class Parts:
     badges: list[Badge] = field(default_factory=list)
     list_columns: list[ListColumn] = field(default_factory=list)
     bulk_actions: list[BulkAction] = field(default_factory=list)
+    export_columns: list[ExportColumn] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
     card_boxes: list[Box] = field(default_factory=list)
     product_actions: list[ProductAction] = field(default_factory=list)

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -24,11 +24,12 @@ from django.utils.translation import gettext_lazy
 from customers.filters import PERSONAL, CustomerFilter, restored, stored
 from customers.models import Customer, User
 from customers.parts import BulkAction, parts
-from customers.services import bulk_actions, jobs
+from customers.services import bulk_actions, exports, jobs
 
-from .bulk_forms import BulkAgentForm, BulkBindForm, BulkForm, BulkGroupsForm
+from .bulk_forms import BulkAgentForm, BulkBindForm, BulkForm, BulkGroupsForm, BulkLevelForm, ExportForm
 from .cells import number
 from .customer_list import OWN_KEYS
+from .jobs import file_of
 from .staff import signed_in
 
 # No job keeps what names a person (PERSONAL): whoever searches so means few, and they are kept by their ids.
@@ -39,6 +40,8 @@ ACTIONS = [
     BulkAction(bulk_actions.HandOver, BulkAgentForm, ("customers.bind_customer",)),
     BulkAction(bulk_actions.AddToGroups, BulkGroupsForm, ("customers.change_customer",)),
     BulkAction(bulk_actions.RemoveFromGroups, BulkGroupsForm, ("customers.change_customer",)),
+    BulkAction(bulk_actions.ChangeLevel, BulkLevelForm, ("customers.change_customer",)),
+    BulkAction(exports.ExportCustomers, ExportForm, ("customers.export_customer",)),
 ]
 
 
@@ -46,7 +49,7 @@ class BadChoice(Exception):
     """The request does not say which customers are meant. The message says what is wrong."""
 
 
-def bulk_view(request: HttpRequest, name: str) -> HttpResponse:
+def bulk_view(request: HttpRequest, name: str) -> HttpResponseBase:
     """Show the page, or its counts alone (`preview`), or do it (`confirm`)."""
     action, user, at = _action(request, name), signed_in(request), timezone.now()
     back = f"{reverse('admin:customers_customer_changelist')}?{request.GET.urlencode()}".rstrip("?")
@@ -115,7 +118,7 @@ def _action(request: HttpRequest, name: str) -> BulkAction:
 
 def _start(
     request: HttpRequest, action: BulkAction, parameters: Mapping[str, Any], *, total: int, back: str, at: datetime
-) -> HttpResponse:
+) -> HttpResponseBase:
     user, kind = signed_in(request), action.kind
     if not total:
         messages.warning(request, _("No customer matches any more. Nothing was done."))
@@ -125,6 +128,8 @@ def _start(
         messages.info(request, _("This is done in the background. You may leave this page; the bell will tell you."))
     else:
         job = jobs.run_now(kind.name, by=user, clock=timezone.now, **parameters)
+        if file := file_of(job):
+            return file
     return HttpResponseRedirect(f"{job.get_absolute_url()}?{urlencode({'next': back})}")
 
 

@@ -13,7 +13,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from customers.models import Agent, Group, User
+from customers.models import Agent, Customer, Group, User
 
 
 class BulkForm(forms.Form):
@@ -61,3 +61,32 @@ class BulkGroupsForm(BulkForm):
 
     def parameters(self, at: datetime) -> dict[str, Any]:
         return {"groups": [group.pk for group in self.cleaned_data["groups"]]}
+
+
+class BulkLevelForm(BulkForm):
+    level = forms.TypedChoiceField(
+        choices=[("", _("Choose a level")), *Customer.Level.choices],
+        coerce=int,
+        label=_("level"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    reason = forms.CharField(label=_("reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
+
+    def parameters(self, at: datetime) -> dict[str, Any]:
+        return {"level": self.cleaned_data["level"], "reason": self.cleaned_data["reason"]}
+
+
+class ExportForm(BulkForm):
+    format = forms.ChoiceField(
+        choices=[("xlsx", _("Excel (XLSX)")), ("csv", _("CSV (UTF-8)"))],
+        label=_("file"),
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        if not user.has_perm("customers.view_contact"):
+            self.fields["format"].help_text = _("Contact data is masked, as you see it on the pages.")
+
+    def parameters(self, at: datetime) -> dict[str, Any]:
+        return {"format": self.cleaned_data["format"]}

@@ -136,11 +136,10 @@ class JobAdmin(ReadOnlyAdmin):
 
     def file_view(self, request: HttpRequest, pk: int) -> FileResponse:
         """The file that the job made, for whoever may see the job."""
-        job = self._find(request, pk)
-        file = _file(job)
+        file = file_of(self._find(request, pk))
         if file is None:
             raise Http404(_("This job has no file, or it was removed after 7 days."))
-        return FileResponse(file.open("rb"), as_attachment=True, filename=f"{job.kind}-{job.pk}{file.suffix}")
+        return file
 
     def _find(self, request: HttpRequest, pk: str | int) -> Job:
         """The job, for somebody who may see it; 404 for everybody else."""
@@ -227,6 +226,14 @@ def _step(job: Job, passed: int) -> str:
 def _described(job: Job) -> str:
     kind = parts.job_kinds.get(job.kind)
     return kind().describe(job) if kind else job.kind
+
+
+def file_of(job: Job) -> FileResponse | None:
+    """What the job made, as a download; None where it made nothing, or its file was removed."""
+    file = _file(job)
+    if file is None:
+        return None
+    return FileResponse(file.open("rb"), as_attachment=True, filename=f"{job.kind}-{job.pk}{file.suffix}")
 
 
 def _file(job: Job) -> Path | None:

@@ -13,6 +13,7 @@ from customers.models import Agent, Customer, Group, Job, User
 from .bindings import bind, hand_over
 from .groups import add_to_groups, remove_from_groups
 from .jobs import BulkKind, CannotGoOn
+from .levels import set_level
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
@@ -95,7 +96,25 @@ class RemoveFromGroups(ChangeGroups):
         remove_from_groups(customers, groups=_groups(job), by=by, at=at)
 
 
-KINDS: tuple[type[BulkKind], ...] = (Bind, HandOver, AddToGroups, RemoveFromGroups)
+class ChangeLevel(BulkKind):
+    """Parameters: `level`, `reason`."""
+
+    name = "change_level"
+    label = gettext_lazy("Change level")
+    refusals = {"not_editable": NOT_YOURS}
+
+    def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
+        return {"not_editable": not_editable(customers, by)}
+
+    def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
+        set_level(customers, level=job.parameters["level"], by=by, at=at, reason=job.parameters["reason"])
+
+    def describe(self, job: Job) -> str:
+        level = job.parameters.get("level")
+        return f"{self.label}: {Customer.Level(level).label}" if level in Customer.Level.values else str(self.label)
+
+
+KINDS: tuple[type[BulkKind], ...] = (Bind, HandOver, AddToGroups, RemoveFromGroups, ChangeLevel)
 
 
 def _agent(job: Job) -> Agent:

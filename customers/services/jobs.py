@@ -196,12 +196,14 @@ def asker(job: Job) -> User:
     return job.by
 
 
-def chosen_customers(parameters: Mapping[str, Any], *, by: User) -> CustomerQuerySet:
+def chosen_customers(
+    parameters: Mapping[str, Any], *, by: User, among: CustomerQuerySet | None = None
+) -> CustomerQuerySet:
     """The customers that a job's parameters name, of those whom `by` sees. Raises InvalidFilter, CannotGoOn.
 
-    A filter over a relation may name a customer twice.
+    `among`: of these instead. A filter over a relation may name a customer twice.
     """
-    visible = Customer.objects.visible_to(by)
+    visible = Customer.objects.visible_to(by) if among is None else among
     if "ids" in parameters:
         return visible.filter(pk__in=parameters["ids"])
     if "filter" not in parameters:
@@ -279,11 +281,11 @@ def run_to_end(job: Job, *, clock: Callable[[], datetime] = timezone.now) -> Job
     return job
 
 
-def renew(job: Job, *, at: datetime) -> None:
-    """Save the counts of a long job and keep its lease. Raises Lost where it is no longer one's own."""
+def renew(job: Job, *, at: datetime, lease: timedelta = LEASE) -> None:
+    """Save the counts of a long job and keep it for so long. Raises Lost where it is no longer one's own."""
     mine = Job.objects.filter(pk=job.pk, token=job.token, state=Job.State.RUNNING)
     counts = {"total": job.total, "done_count": job.done_count, "refused_count": job.refused_count}
-    if not mine.update(**counts, progressed_at=at, leased_until=at + LEASE):
+    if not mine.update(**counts, progressed_at=at, leased_until=at + lease):
         raise Lost
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 from django.utils import timezone
 from openpyxl import Workbook
@@ -30,7 +30,10 @@ def safe_text(text: str) -> str:
 
 
 class Sheet:
-    """A file that rows are written into; texts are made safe, numbers stay numbers, times are the shop's."""
+    """A file that rows are written into; texts are made safe, numbers stay numbers, times are the shop's.
+
+    Use it with `with`; without `save` at the end there is no complete file.
+    """
 
     suffix: ClassVar[str]
 
@@ -38,8 +41,16 @@ class Sheet:
         raise NotImplementedError
 
     def save(self) -> None:
-        """The last thing that is done with it."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
 
 class CsvSheet(Sheet):
@@ -54,6 +65,9 @@ class CsvSheet(Sheet):
         self.lines.writerows([_in_csv(cell) for cell in row] for row in rows)
 
     def save(self) -> None:
+        self.file.flush()
+
+    def close(self) -> None:
         self.file.close()
 
 
@@ -64,7 +78,7 @@ class XlsxSheet(Sheet):
 
     def __init__(self, path: Path, head: Sequence[str]) -> None:
         self.path, self.head = path, [safe_text(text) for text in head]
-        self.book = Workbook(write_only=True)
+        self.book, self.is_saved = Workbook(write_only=True), False
         self._begin()
 
     def _begin(self) -> None:
@@ -81,6 +95,11 @@ class XlsxSheet(Sheet):
 
     def save(self) -> None:
         self.book.save(self.path)
+        self.is_saved = True
+
+    def close(self) -> None:
+        if not self.is_saved:
+            self.sheet.close()
 
 
 SHEETS: dict[str, Callable[[Path, Sequence[str]], Sheet]] = {"csv": CsvSheet, "xlsx": XlsxSheet}

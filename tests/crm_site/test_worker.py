@@ -7,6 +7,8 @@ import pytest
 from redis import Redis
 
 from crm_site.models import Heartbeat
+from customers.models import Job, Notification
+from customers.services import jobs
 from messaging.models import Broadcast
 from messaging.services.broadcasts import Ledger, ledger, send
 from tests.factories import BanFactory, BroadcastFactory, CustomerFactory
@@ -62,3 +64,23 @@ def test_failed_task_is_logged_with_its_traceback(backend, same_database, manage
         _code, output = stop(worker)
 
     assert "RuntimeError: this task fails" in output
+
+
+@pytest.mark.django_db(transaction=True)
+def test_export_runs_in_a_process_of_its_own(
+    lead, now, backend, same_database, manage, start, stop, wait_until, tmp_path
+):
+    CustomerFactory(nick="buyer")
+    job = jobs.start("export", by=lead, at=now, filter={}, format="csv")
+    env = {**same_database, **backend, "DATA_DIR": str(tmp_path)}
+    wake = "from customers.tasks import work_on_jobs; work_on_jobs.enqueue()"
+    assert manage("shell", "-v0", "-c", wake, env=env).returncode == 0
+
+    with start("worker", env=env) as worker:
+        wait_until(lambda: Job.objects.get(pk=job.pk).state == Job.State.FINISHED)
+        code, output = stop(worker)
+
+    job.refresh_from_db()
+    assert (job.done_count, code, "Traceback" in output) == (1, 0, False)
+    assert "buyer" in (tmp_path / job.result_path).read_text(encoding="utf-8-sig")
+    assert Notification.objects.get().parameters == {"kind": "export", "state": "finished"}

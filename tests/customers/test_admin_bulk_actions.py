@@ -48,8 +48,17 @@ def test_menu_offers_what_one_may_do(agent, sign_in):
     ]
 
     assert menus == [
-        ["bind", "hand_over", "add_to_groups", "remove_from_groups", "ban_purchases", "lift_bans"],
-        ["add_to_groups", "remove_from_groups"],
+        [
+            "bind",
+            "hand_over",
+            "add_to_groups",
+            "remove_from_groups",
+            "change_level",
+            "export",
+            "ban_purchases",
+            "lift_bans",
+        ],
+        ["add_to_groups", "remove_from_groups", "change_level"],
     ]
 
 
@@ -346,3 +355,17 @@ def test_job_of_a_colleague_is_the_managers_to_see_and_cancel(agent, other_agent
 
     job.refresh_from_db()
     assert (colleague, stopped, seen, by_get, job.state) == ([404] * 3, 404, [200] * 3, 405, "cancelled")
+
+
+def test_level_is_changed_by_hand_with_a_reason(agent, other_agent, sign_in, settings):
+    settings.AGENTS_SEE_CUSTOMERS = "read"
+    mine, others = CustomerFactory(agent=agent), CustomerFactory(agent=other_agent)
+    client = sign_in(agent.user)
+
+    without = client.post(url("change_level"), confirmed(mine, others, level="3", reason=" "))
+    client.post(url("change_level"), confirmed(mine, others, level="3", reason="good advice"))
+
+    assert list(without.context["form"].errors) == ["reason"]
+    assert list(Customer.objects.order_by("pk").values_list("level", flat=True)) == [3, 0]
+    assert rows() == [(mine.pk, "done", ""), (others.pk, "refused", "not_editable")]
+    assert Event.objects.get(verb="customer.level_set").reason == "good advice"
