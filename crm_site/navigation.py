@@ -49,7 +49,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         (_("Service"), [("customers.Inquiry", "forum"), ("customers.Agent", "support_agent")]),
         (_("Blocklist"), [("blocklist.Ban", "block"), ("blocklist.Attempt", "gpp_bad")]),
-        (_("Messages"), [("messaging.Broadcast", "campaign"), ("messaging.Delivery", "outgoing_mail")]),
+        (
+            _("Messages"),
+            [
+                ("messaging.Broadcast", "campaign"),
+                ("messaging.Delivery", "outgoing_mail"),
+                ("messaging.Robot", "smart_toy"),
+                ("messaging.Endpoint", "webhook"),
+            ],
+        ),
         (_("Reports"), [("customers.Event", "history")]),
         (_("Staff"), [("customers.User", "badge"), ("auth.Group", "shield_person")]),
     ]

@@ -87,6 +87,13 @@ _MANAGE = (
     "customers.change_apikey",
     "customers.view_shop_figures",
     "blocklist.ban_any_customer",
+    "messaging.view_endpoint",
+    "messaging.add_endpoint",
+    "messaging.change_endpoint",
+    "messaging.view_robot",
+    "messaging.add_robot",
+    "messaging.change_robot",
+    "messaging.view_webhookdelivery",
 )
 
 PERMISSIONS: dict[str, tuple[str, ...]] = {

@@ -244,6 +244,9 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="shop@localhost.local
 # How customers reach this installation: the links in messages.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
 
+# Webhooks go to public addresses by https only. Hosts inside the own network are named here.
+WEBHOOK_ALLOWED_HOSTS = [host.lower() for host in env.list("WEBHOOK_ALLOWED_HOSTS", default=[])]
+
 # Logs: trouble only, to stderr. Nothing is mailed, so no request data leaves the machine that way. -------------------
 LOGGING = {
     "version": 1,

@@ -20,6 +20,7 @@ from .models import Delivery
 from .rendering import title
 from .services.broadcasts import may_announce
 from .services.merges import MERGE_PARTS
+from .services.outbox import STOPPED
 
 if TYPE_CHECKING:
     from customers.models import Customer, Product
@@ -32,6 +33,7 @@ def register() -> None:
     parts.merge_parts += MERGE_PARTS
     parts.timeline += timeline_entries.SOURCES
     parts.contactability.append(CAN_BE_MESSAGED)
+    parts.notification_kinds[STOPPED.name] = STOPPED
     parts.product_actions.append(ProductAction(name="announce", label=_("Announce"), url=announce_url))
 
 

@@ -19,4 +19,10 @@ def send() -> None:
         send.enqueue()
 
 
-WAKES = {WorkKind.PLAN: plan, WorkKind.SEND: send}
+@task()
+def deliver() -> None:
+    if work(WorkKind.DELIVER, clock=timezone.now):
+        deliver.enqueue()
+
+
+WAKES = {WorkKind.PLAN: plan, WorkKind.SEND: send, WorkKind.DELIVER: deliver}

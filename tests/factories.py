@@ -23,7 +23,7 @@ from customers.models import (
     Source,
     User,
 )
-from messaging.models import Broadcast
+from messaging.models import Broadcast, Endpoint, Robot
 
 NOON = datetime(2026, 3, 5, 4, 0, tzinfo=UTC)  # noon in Shanghai
 
@@ -196,3 +196,25 @@ class InquiryFactory(factory.django.DjangoModelFactory):
     routed_reason = factory.LazyAttribute(lambda row: "unbound" if row.agent else "nobody_online")
     opened_at = NOON
     last_message_at = factory.SelfAttribute("opened_at")
+
+
+class EndpointFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Endpoint
+
+    name = factory.Sequence(lambda n: f"Endpoint {n}")
+    url = "https://shop.example/hook"
+    secret = "whsec_c2VjcmV0IG9mIGEgdGVzdCwgMjQgYnl0ZXMgbG9uZw=="
+    source = factory.SubFactory(SourceFactory)
+
+
+class RobotFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Robot
+
+    name = factory.Sequence(lambda n: f"Robot {n}")
+    style = "dingtalk"
+    url = "https://oapi.dingtalk.com/robot/send?access_token=x"
+    secret = "SECkey"
+    kinds = ["broke"]
+    language = "en"

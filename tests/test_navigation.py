@@ -33,7 +33,12 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
         "Customers": [*work["Customers"][:-1], "RFM", "Import runs", "Possible duplicates", "Jobs"],
         "Reports": ["Audit events"],
     }
-    assert seen == {"agent": work, "lead": more, "root": {**more, "Staff": ["Users", "Roles"]}, "none": {}}
+    root = {
+        **more,
+        "Messages": [*work["Messages"], "Group robots", "Endpoints"],
+        "Staff": ["Users", "Roles"],
+    }
+    assert seen == {"agent": work, "lead": more, "root": root, "none": {}}
 
 
 def test_every_page_has_the_customer_search(agent, sign_in):

@@ -1,3 +1,3 @@
-from . import broadcasts, deliveries
+from . import broadcasts, deliveries, webhooks
 
-__all__ = ["broadcasts", "deliveries"]
+__all__ = ["broadcasts", "deliveries", "webhooks"]

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from messaging.models import Broadcast
+from messaging.models import Broadcast, WebhookDelivery, WebhookTarget
 from messaging.signals import WorkKind, work_waiting
 
+from .delivering import deliver_batch
 from .planning import plan_stretch
 from .sending import send_batch
 
@@ -18,13 +19,18 @@ STRETCH = timedelta(seconds=5)
 # Work without progress for so long has lost its wake: the worker died, or the queue was emptied.
 STALLED = timedelta(seconds=15)
 
+STEPS: dict[WorkKind, Callable[[Callable[[], datetime]], bool]] = {
+    WorkKind.PLAN: lambda clock: plan_stretch(at=clock()),
+    WorkKind.SEND: lambda clock: send_batch(clock=clock),
+    WorkKind.DELIVER: lambda clock: deliver_batch(clock=clock),
+}
+
 
 def work(kind: WorkKind, *, clock: Callable[[], datetime], stretch: timedelta = STRETCH) -> bool:
-    """Plan or send until nothing is left or `stretch` has passed; return whether something may be left."""
+    """Do this kind of work until nothing is left or `stretch` has passed; return whether something may be left."""
     end = clock() + stretch
     while clock() < end:
-        done = plan_stretch(at=clock()) if kind == WorkKind.PLAN else send_batch(clock=clock)
-        if not done:
+        if not STEPS[kind](clock):
             return False
     return True
 
@@ -39,3 +45,6 @@ def wake_stalled(*, at: datetime) -> None:
         work_waiting.send(sender=Broadcast, kind=WorkKind.PLAN)
     if stalled.to_send().rested(at).exists():
         work_waiting.send(sender=Broadcast, kind=WorkKind.SEND)
+    # what a target has put off, or a dead worker held, has no wake of its own
+    if WebhookTarget.objects.due(at).exists():
+        work_waiting.send(sender=WebhookDelivery, kind=WorkKind.DELIVER)

@@ -6,6 +6,7 @@ from messaging.channels import locmem
 from messaging.services.work import work
 from messaging.signals import WorkKind
 from tests.factories import NOON
+from tests.messaging.webhook_sink import Sink
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,18 @@ def plan(run_work):
 @pytest.fixture
 def deliver(run_work):
     return lambda: run_work(WorkKind.SEND)
+
+
+@pytest.fixture
+def told(run_work):
+    """Deliver all webhooks that are due."""
+    return lambda: run_work(WorkKind.DELIVER)
+
+
+@pytest.fixture
+def sink(settings):
+    """A receiver of webhooks, whose address is allowed."""
+    settings.WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
+    sink = Sink()
+    yield sink
+    sink.close()
