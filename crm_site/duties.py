@@ -11,6 +11,7 @@ from django_tasks import task_backends
 from django_tasks_db import DatabaseBackend
 
 from crm_site.tasks import beat_as_worker
+from customers.imports import uploads
 from customers.services import jobs, merges, notifications, rfm, thresholds
 from messaging.services import outbox, work
 
@@ -49,6 +50,7 @@ DUTIES = (
     Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
     Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),
     Duty("delete settled webhooks", timedelta(days=1), lambda at: outbox.delete_settled(at=at)),
+    Duty("throw away old uploads", timedelta(days=1), lambda at: uploads.throw_away_old(at=at)),
     Duty("look for duplicates", timedelta(days=1), lambda at: merges.look_for_duplicates(at=at)),
     Duty("compute RFM scores", timedelta(minutes=5), lambda at: rfm.refresh_nightly(at=at)),
     Duty("raise levels", timedelta(days=1), lambda at: thresholds.apply_nightly(at=at)),

@@ -75,6 +75,8 @@ _MANAGE = (
     "customers.add_agent",
     "customers.approve_deputyship",
     "customers.add_customer",
+    "customers.add_importrun",
+    "customers.revert_importrun",
     "customers.add_order",
     "customers.add_product",
     "customers.delete_group",

@@ -190,6 +190,12 @@ NIGHT_HOUR = env.int("NIGHT_HOUR", default=3)
 # How long the members of a rule-driven group stand before they are computed anew.
 GROUPS_REFRESHED_EVERY = timedelta(minutes=env.float("GROUPS_REFRESH_MINUTES", default=60))
 
+# Imports ------------------------------------------------------------------------------------------------------------
+# The largest file that can be uploaded to the panel, in megabytes; larger ones are for the command import_shop.
+IMPORT_UPLOAD_LIMIT = env.int("IMPORT_UPLOAD_LIMIT_MB", default=200) << 20
+# For how many days an uploaded file is kept: as long an import that stopped can be started again.
+IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=7)
+
 # Files --------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

@@ -5,6 +5,7 @@ from .admin.bulk_actions import ACTIONS
 from .admin.levels import level_box
 from .admin.merges import merge_box
 from .admin.rfm import SEGMENT_COLUMN
+from .imports import work
 from .parts import Box, parts
 from .services import agents, bulk_actions, deputies, inquiry_notes, jobs, mutes, routing
 from .services.exports import ExportCustomers
@@ -33,6 +34,7 @@ def register() -> None:
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.job_kinds[ExportCustomers.name] = ExportCustomers
     parts.bulk_actions[:0] = ACTIONS  # first in the menu
+    parts.job_kinds.update({kind.name: kind for kind in (work.TryImport, work.Import)})
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))
     parts.boxes.append(Box(name="level", template="admin/customers/level/box.html", context=level_box))

@@ -20,7 +20,7 @@ class WrongMapping(ValueError):
 
 def guess_kind(header: Sequence[str]) -> str:
     """The kind whose needed columns are all there, of several the one that knows most of them; else empty."""
-    fitting = {name: len(guess(name, header)) for name in KINDS if not _missing(name, guess(name, header))}
+    fitting = {name: len(guess(name, header)) for name in KINDS if not what_is_missing(name, guess(name, header))}
     return max(fitting, key=lambda name: fitting[name], default="")
 
 
@@ -60,13 +60,14 @@ def checked(kind: str, mapping: Mapping[str, str], header: Sequence[str]) -> dic
                 _("The column %(column)s is taken for two fields: %(first)s and %(second)s.")
                 % {"column": column, "first": fields[others[0]].label, "second": fields[field].label}
             )
-    wrong += _missing(kind, mapping)
+    wrong += what_is_missing(kind, mapping)
     if wrong:
         raise WrongMapping("\n".join(wrong))
     return dict(mapping)
 
 
-def _missing(kind: str, mapping: Mapping[str, str]) -> list[str]:
+def what_is_missing(kind: str, mapping: Mapping[str, str]) -> list[str]:
+    """A sentence for each field that needs a column and has none."""
     fields = KINDS[kind].fields
     missing = [fields[name] for name in KINDS[kind].required if name not in mapping]
     sentences = [_("No column is the field %(field)s.") % {"field": named(field)} for field in missing]

@@ -118,6 +118,14 @@ NEEDED_OF_LINES = ("主订单编号", "标题", "购买数量")
 Row = dict[str, Any]
 
 
+def is_export(header: Sequence[str]) -> bool:
+    """Whether a table with these columns is an export of the seller tool: orders with its status, or their lines."""
+    of_orders, of_lines = _staged_file(header, has_lines=False), _staged_file(header, has_lines=True)
+    has_orders = all(of_orders.position(column, header) is not None for column in NEEDED_OF_ORDERS)
+    has_lines = all(of_lines.position(column, header) is not None for column in NEEDED_OF_LINES)
+    return has_orders or (has_lines and any(column in header for column in OF_LINES))
+
+
 class QianniuFormat(PreviewedFormat):
     source_code = "taobao"
     source_name = "Taobao"
