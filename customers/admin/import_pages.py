@@ -24,6 +24,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from customers.identity import masked
 from customers.imports import csv_mapping, uploads, work
@@ -54,7 +55,9 @@ class UploadForm(forms.Form):
         label=gettext_lazy("source"),
         help_text=gettext_lazy("Order, customer and product numbers are unique in it."),
     )
-    file = forms.FileField(label=gettext_lazy("file"), allow_empty_file=True, max_length=None)
+    file = forms.FileField(
+        label=gettext_lazy("file"), allow_empty_file=True, max_length=None, widget=UnfoldAdminFileFieldWidget()
+    )
 
 
 @may_import
@@ -123,7 +126,7 @@ def columns_view(request: HttpRequest, pk: int) -> HttpResponse:
         "hint": KINDS[kind].hint,
         "columns": [{"index": index, "name": name, "chosen": chosen[index]} for index, name in enumerate(look.header)],
         "fields": [(name, capfirst(str(field.label)), field.is_required) for name, field in fields.items()],
-        "needed": csv_mapping.what_is_missing(kind, {}),
+        "needed": csv_mapping.what_else_is_needed(kind),
         "rows": _shown_rows(request, kind, chosen, look.rows),
         "was_remembered": run.header_key == "" and bool(run.mapping) and request.method == "GET",
     }
@@ -223,11 +226,10 @@ def run_page(request: HttpRequest, run: ImportRun) -> HttpResponse:
         "mapping": [(_field_label(run, field), column) for field, column in run.mapping.items()],
         "rejects": first_rejects(run),
         "facts": [
-            (_("file"), run.file_name),
             (_("format"), f"{run.format} ({kind_label(run.kind)})" if run.kind else run.format),
             (_("source"), run.source or "–"),
             (_("by"), staff_name(run.by)),
-            (_("started"), moment(run.started_at)),
+            (_("uploaded") if run.state == State.UPLOADED else _("started"), moment(run.started_at)),
             (_("finished"), moment(run.finished_at)),
         ],
     }

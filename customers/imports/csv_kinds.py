@@ -165,7 +165,7 @@ ORDERS = Kind(
             _("amount"),
             an_amount,
             ("amount", "total", "order total", "order amount"),
-            ("订单金额", "总金额", "应付金额", "订单总额"),
+            ("订单金额", "金额", "总金额", "应付金额", "订单总额"),
             _same("129.00"),
         ),
         "postage": Field(_("postage"), an_amount, ("postage", "shipping", "freight"), ("运费", "邮费"), _same("0.00")),

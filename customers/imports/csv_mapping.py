@@ -71,11 +71,21 @@ def what_is_missing(kind: str, mapping: Mapping[str, str]) -> list[str]:
     fields = KINDS[kind].fields
     missing = [fields[name] for name in KINDS[kind].required if name not in mapping]
     sentences = [_("No column is the field %(field)s.") % {"field": named(field)} for field in missing]
-    for names in KINDS[kind].one_of:
-        if not any(name in mapping for name in names):
-            labels = ", ".join(named(fields[name]) for name in names)
-            sentences.append(_("At least one of these fields needs a column: %(fields)s.") % {"fields": labels})
-    return sentences
+    return sentences + [
+        sentence
+        for names, sentence in zip(KINDS[kind].one_of, what_else_is_needed(kind), strict=True)
+        if not any(name in mapping for name in names)
+    ]
+
+
+def what_else_is_needed(kind: str) -> list[str]:
+    """Of which fields at least one needs a column, as sentences."""
+    fields = KINDS[kind].fields
+    return [
+        _("At least one of these fields needs a column: %(fields)s.")
+        % {"fields": ", ".join(named(fields[name]) for name in names)}
+        for names in KINDS[kind].one_of
+    ]
 
 
 def named(field: Field) -> str:
