@@ -21,15 +21,15 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from customers.filters import PERSONAL, CustomerFilter, restored, stored
+from customers.filters import PERSONAL, CustomerFilter, restored
 from customers.models import Customer, User
 from customers.parts import BulkAction, parts
 from customers.services import bulk_actions, exports, jobs
 
 from .bulk_forms import BulkAgentForm, BulkBindForm, BulkForm, BulkGroupsForm, BulkLevelForm, ExportForm
 from .cells import number
-from .customer_list import OWN_KEYS
 from .jobs import file_of
+from .list_address import list_address
 from .staff import signed_in
 
 # No job keeps what names a person (PERSONAL): whoever searches so means few, and they are kept by their ids.
@@ -89,13 +89,10 @@ def chosen(request: HttpRequest) -> dict[str, Any]:
 
 
 def _all_matching(request: HttpRequest, user: User) -> dict[str, Any]:
-    data = request.GET.copy()
-    for key in OWN_KEYS:
-        if key not in PERSONAL:
-            data.pop(key, None)
-    values = stored(data)
+    address = list_address(request)
+    values = address.all_values
     asked = CustomerFilter(restored(values), queryset=Customer.objects.visible_to(user), user=user)
-    if errors := asked.errors:
+    if errors := {**address.errors, **asked.errors}:
         sentences = "; ".join(f"{name}: {' '.join(found)}" for name, found in errors.items())
         raise BadChoice(_("This filter is not valid, so nothing was done. %(errors)s") % {"errors": sentences})
     if not any(name in values for name in PERSONAL):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import F, Field, Model, QuerySet
+from django.contrib.admin.views.main import PAGE_VAR
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -20,10 +21,12 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from customers.models import Customer
 from customers.parts import BulkAction, ListColumn, parts
+from customers.services.saved_filters import column_names
 
 from .base import PanelAdmin
 from .binding_forms import bind_view, hand_over_view
 from .bulk_actions import bulk_view
+from .capped import CappedPaginator
 from .cells import NOTHING, day, money
 from .customer_contacts import contacts_view
 from .customer_form import CustomerForm, save_customer
@@ -32,6 +35,8 @@ from .customer_notes import add_note_view, strike_note_view
 from .customer_page import customer_page
 from .customer_rows import customer_name
 from .customer_timeline import timeline_view
+from .list_address import list_address
+from .saved_views import saved_view_urls
 from .staff import signed_in
 
 if TYPE_CHECKING:
@@ -40,16 +45,7 @@ if TYPE_CHECKING:
 
 @admin.register(Customer)
 class CustomerAdmin(PanelAdmin):
-    own_columns = (
-        "name",
-        "level_shown",
-        "group_names",
-        "agent_shown",
-        "trade_count_shown",
-        "trade_amount_shown",
-        "last_trade",
-    )
-    ordering = (F("last_trade_at").desc(nulls_last=True), "-pk")
+    paginator = CappedPaginator
     form = CustomerForm
     fields = ("level", "level_reason", "groups", "language")
     autocomplete_fields = ("groups",)
@@ -67,8 +63,21 @@ class CustomerAdmin(PanelAdmin):
         return Customer.objects.visible_to(signed_in(request))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        added = sorted(parts.list_columns, key=lambda column: column.is_last)
-        return [*self.own_columns, *(_column(part, request) for part in added)]
+        added = {column.name: _column(column, request) for column in parts.list_columns}
+        last = [added[column.name] for column in parts.list_columns if column.is_last]
+        chosen = list_address(request).columns
+        return ["name", *(added.get(name, f"{name}_shown") for name in chosen), *last]
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any) -> CappedPaginator:
+        page = request.GET.get(PAGE_VAR, "")
+        return CappedPaginator(queryset, per_page, page=int(page[:6]) if page.isdecimal() else 1)
+
+    def column_labels(self) -> dict[str, str]:
+        """What the columns that may be chosen are called."""
+        added = {column.name: str(column.label) for column in parts.list_columns}
+        return {
+            name: added.get(name) or str(getattr(self, f"{name}_shown").short_description) for name in column_names()
+        }
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -96,7 +105,8 @@ class CustomerAdmin(PanelAdmin):
             for address, name, view in doors
         ]
         bulk = path("bulk/<str:name>/", self.admin_site.admin_view(bulk_view), name="customers_customer_bulk")
-        return [bulk, *own, *super().get_urls()]
+        views = saved_view_urls(self.admin_site.admin_view)
+        return [bulk, *views, *own, *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -138,13 +148,25 @@ class CustomerAdmin(PanelAdmin):
         return customer.get_level_display()
 
     @admin.display(description=_("groups"))
-    def group_names(self, customer: Customer) -> SafeString:
+    def groups_shown(self, customer: Customer) -> SafeString:
         names = ", ".join(sorted(group.name for group in customer.groups.all())) or NOTHING
         return format_html('<span class="crm-short" title="{0}">{0}</span>', names)
 
-    @admin.display(description=_("agent"), ordering="agent__display_name")
+    @admin.display(description=_("agent"), ordering="agent")
     def agent_shown(self, customer: Customer) -> str:
         return str(customer.agent or NOTHING)
+
+    @admin.display(description=_("customer source"))
+    def customer_source_shown(self, customer: Customer) -> str:
+        return customer.get_customer_source_display()
+
+    @admin.display(description=_("region"))
+    def region_shown(self, customer: Customer) -> str:
+        return " ".join(part for part in (customer.province, customer.city) if part) or NOTHING
+
+    @admin.display(description=_("known since"), ordering="registered_at")
+    def registered_at_shown(self, customer: Customer) -> SafeString | str:
+        return day(customer.registered_at)
 
     @admin.display(description=_("trades"), ordering="trade_count")
     def trade_count_shown(self, customer: Customer) -> int:
@@ -154,8 +176,24 @@ class CustomerAdmin(PanelAdmin):
     def trade_amount_shown(self, customer: Customer) -> str:
         return money(customer.trade_amount)
 
-    @admin.display(description=_("last trade"), ordering=F("last_trade_at").asc(nulls_first=True))
-    def last_trade(self, customer: Customer) -> SafeString | str:
+    @admin.display(description=_("average price"), ordering="avg_price")
+    def avg_price_shown(self, customer: Customer) -> str:
+        return money(customer.avg_price)
+
+    @admin.display(description=_("items"), ordering="item_count")
+    def item_count_shown(self, customer: Customer) -> int:
+        return customer.item_count
+
+    @admin.display(description=_("closed trades"), ordering="close_trade_count")
+    def close_trade_count_shown(self, customer: Customer) -> int:
+        return customer.close_trade_count
+
+    @admin.display(description=_("closed amount"), ordering="close_trade_amount")
+    def close_trade_amount_shown(self, customer: Customer) -> str:
+        return money(customer.close_trade_amount)
+
+    @admin.display(description=_("last trade"), ordering="last_trade_at")
+    def last_trade_at_shown(self, customer: Customer) -> SafeString | str:
         return day(customer.last_trade_at)
 
 

@@ -1,11 +1,12 @@
 """The filters of the lists: one strict set serves the panel, the API, jobs, rule-driven groups and audiences."""
 
-from .customers import PERSONAL, CustomerFilter
+from .customers import PERSONAL, RANGES, CustomerFilter
 from .lists import InquiryFilter, OrderFilter
 from .strict import Condition, InvalidFilter, MomentFilter, StrictFilterSet, restored, stored
 
 __all__ = [
     "PERSONAL",
+    "RANGES",
     "Condition",
     "CustomerFilter",
     "InquiryFilter",

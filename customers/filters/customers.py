@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from django_filters import (
     MultipleChoiceFilter,
     NumberFilter,
 )
-from django_filters.fields import ModelChoiceField, ModelMultipleChoiceField
+from django_filters.fields import ModelChoiceField, ModelChoiceIterator, ModelMultipleChoiceField
 
 from customers import identity
 from customers.models import Account, Agent, ContactValue, Customer, Group, Order, RfmScore, Source, User
@@ -81,11 +81,26 @@ class GroupsFilter(ModelMultipleChoiceFilter):  # type: ignore[misc]
     field_class = GroupsField
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(field_name="groups", queryset=Group.objects.order_by("name", "pk"), **kwargs)
+        super().__init__(
+            field_name="groups",
+            queryset=Group.objects.order_by("name", "pk"),
+            widget=forms.CheckboxSelectMultiple,
+            **kwargs,
+        )
+
+
+class AgentChoices(ModelChoiceIterator):  # type: ignore[misc]
+    def __iter__(self) -> Iterator[Any]:
+        choices = super().__iter__()
+        yield next(choices)
+        yield (MINE, _("mine"))
+        yield from choices
 
 
 class AgentField(ModelChoiceField):  # type: ignore[misc]
     """An agent, nobody, or the agent who asks."""
+
+    iterator = AgentChoices
 
     def to_python(self, value: Any) -> Any:
         return MINE if value == MINE else super().to_python(value)
@@ -148,7 +163,10 @@ class CustomerFilter(StrictFilterSet):
     province = CharFilter(max_length=60, label=gettext_lazy("province"))
     city = CharFilter(max_length=80, label=gettext_lazy("city"))
     flag = MultipleChoiceFilter(
-        method="filter_flag", choices=Order.Flag.choices, label=gettext_lazy("has an order with the flag")
+        method="filter_flag",
+        choices=Order.Flag.choices,
+        widget=forms.CheckboxSelectMultiple,
+        label=gettext_lazy("has an order with the flag"),
     )
     traded_within = NumberFilter(
         method="filter_traded_within",
@@ -227,7 +245,7 @@ class CustomerFilter(StrictFilterSet):
         return customers.filter(agent=value) if isinstance(value, Agent) else customers.unbound()
 
     def filter_flag(self, customers: CustomerQuerySet, name: str, value: list[str]) -> CustomerQuerySet:
-        return customers.having(Order.objects.filter(flag__in=value)) if value else customers
+        return customers.having(Order.objects.flagged([int(flag) for flag in value])) if value else customers
 
     def filter_traded_within(self, customers: CustomerQuerySet, name: str, value: int) -> CustomerQuerySet:
         return customers.filter(last_trade_at__gte=timezone.now() - timedelta(days=int(value)))

@@ -121,11 +121,21 @@ def restored(values: Mapping[str, list[str]]) -> QueryDict:
     return data
 
 
+class MomentInput(forms.TextInput):
+    """Picks a day; a moment that came with the address stays as it is."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        if not value or _day(str(value)):
+            context["widget"]["type"] = "date"
+        return context
+
+
 class MomentFilter(IsoDateTimeFilter):  # type: ignore[misc]
     """A date and time within the years that every time zone and database can hold. A day alone means its beginning."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, validators=YEARS, **kwargs)
+        super().__init__(*args, validators=YEARS, widget=MomentInput, **kwargs)
 
 
 class EndField(IsoDateTimeField):  # type: ignore[misc]

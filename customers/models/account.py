@@ -30,8 +30,8 @@ class Account(Imported):
             ),
         ]
         indexes = [
-            # the gate and the search box: by nick
-            models.Index(fields=["nick"], name="account_nick"),
+            # the gate and the search box: by nick and by its beginning
+            models.Index(fields=["nick"], opclasses=["varchar_pattern_ops"], name="account_nick"),
             # the search box: by id without a source
             models.Index(fields=["external_id"], name="account_external_id"),
         ]
@@ -46,12 +46,16 @@ class FormerNick(models.Model):
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="former_nicks", verbose_name=_("account")
     )
-    nick = models.CharField(_("nick"), max_length=100, db_index=True)
+    nick = models.CharField(_("nick"), max_length=100)
     until_at = models.DateTimeField(_("until"))
 
     class Meta:
         verbose_name = _("former nick")
         verbose_name_plural = _("former nicks")
+        indexes = [
+            # the search box: by nick and by its beginning
+            models.Index(fields=["nick"], opclasses=["varchar_pattern_ops"], name="former_nick"),
+        ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"

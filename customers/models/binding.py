@@ -35,6 +35,8 @@ class Binding(models.Model):
             ),
         ]
         indexes = [
+            # whose binding began lately
+            models.Index(fields=["started_at"], condition=Q(ended_at__isnull=True), name="binding_running"),
             # a customer's history and timeline
             models.Index(fields=["customer", "-started_at", "-id"], name="binding_customer"),
         ]

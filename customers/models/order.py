@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
+    def flagged(self, flags: Collection[int]) -> OrderQuerySet:
+        """Those with one of these flags; by the index where grey, which most have, is not among them."""
+        flagged = self.filter(flag__in=flags)
+        return flagged if Order.Flag.GREY in flags else flagged.filter(flag__gt=0)
+
     def successful(self) -> OrderQuerySet:
         """Successful trades (交易成功)."""
         return self.filter(status=Order.Status.DONE)
@@ -114,6 +120,8 @@ class Order(Imported):
             models.Index(fields=["customer", "status"], name="order_customer_status"),
             # a customer's last orders, and his timeline
             models.Index(fields=["customer", "-ordered_at", "-id"], name="order_customer"),
+            # the customers with an order of this flag; most orders have none
+            models.Index(fields=["flag", "customer"], condition=Q(flag__gt=0), name="order_flag"),
             # the order list, newest first
             models.Index(fields=["-ordered_at", "-id"], name="order_ordered_at"),
         ]

@@ -72,7 +72,7 @@ def test_customer_list_opens_with_the_latest_trade_and_sorts_by_figures(manager,
     new = CustomerFactory(last_trade_at=NOON, trade_amount=10)
     client = sign_in(manager)
     columns = [getattr(column, "__name__", column) for column in client.get(LIST).context["cl"].list_display]
-    amount, last = columns.index("trade_amount_shown"), columns.index("last_trade")
+    amount, last = columns.index("trade_amount_shown"), columns.index("last_trade_at_shown")
 
     orders = [
         shown(client),
