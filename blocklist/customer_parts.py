@@ -20,7 +20,7 @@ from django_filters import BooleanFilter
 
 from customers.admin.staff import signed_in
 from customers.models import Customer
-from customers.parts import Badge, Box, ExportColumn, LevelHold, ListColumn, parts
+from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, ListColumn, parts
 
 from .admin import timeline_entries
 from .admin.answers import CAN_BUY
@@ -57,6 +57,7 @@ def register() -> None:
     )
     parts.timeline += timeline_entries.SOURCES
     parts.contactability.append(CAN_BUY)
+    parts.customer_counts.append(CustomerCount(name="banned", label=gettext_lazy("banned"), count=_count_banned))
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 
 
@@ -135,6 +136,10 @@ def ban_link(customer: Any, request: HttpRequest) -> SafeString:
     kind = "is-off" if why_not else "is-danger" if customer.ban_id is None else "is-plain"
     address = f"{reverse(name, args=[customer.pk])}?{urlencode({'next': request.get_full_path()})}"
     return format_html('<a class="crm-button is-small {}" href="{}" title="{}">{}</a>', kind, address, why_not, text)
+
+
+def _count_banned(customers: CustomerQuerySet, at: datetime) -> int:
+    return banned(customers, at=at).count()
 
 
 def _bans(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:

@@ -39,7 +39,9 @@ from customers.services import inquiries, rfm
 from customers.services.agents import set_status
 from customers.services.api_keys import hash_key
 from customers.services.bindings import bind
+from customers.services.deputies import propose
 from customers.services.merges import suggest
+from customers.services.mutes import mute
 from customers.services.trade_figures import rebuild_trade_figures
 from messaging.models import Broadcast
 from messaging.services.broadcasts import save_draft, send
@@ -127,6 +129,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_duplicates(at=at)
         _seed_broadcast(staff, at=at)
         _seed_inquiries(staff, source, at=at)
+        _seed_reception(staff, at=at)
 
 
 def _seed_staff(source: Source, *, at: datetime) -> dict[str, User]:
@@ -340,7 +343,7 @@ def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:
 
 
 def _seed_inquiries(staff: dict[str, User], source: Source, *, at: datetime) -> None:
-    """Some new, open and closed ones, one of a banned buyer, and one that waits because nobody was online."""
+    """Some new, open and closed ones, one of a banned buyer, and one that waited until somebody was online."""
     known = Customer.objects.bound().exclude(accounts__nick=BANNED_NICK).order_by("pk")
     nicks = list(known.values_list("accounts__nick", flat=True)[: 2 * len(QUESTIONS)])
     for number, nick in enumerate(nicks):
@@ -358,7 +361,22 @@ def _seed_inquiries(staff: dict[str, User], source: Source, *, at: datetime) -> 
             set_status(agent, status, by=agent.user, at=at - timedelta(minutes=2))
         if status == Agent.Status.OFFLINE and free:
             _ask(free, "有人在吗？ Is anybody there?", source, at=at - timedelta(minutes=2))
-    set_status(staff["yue"].agent, Agent.Status.SUSPENDED, by=staff["yue"], at=at)
+    back = at + timedelta(hours=8)
+    set_status(
+        staff["yue"].agent, Agent.Status.SUSPENDED, by=staff["yue"], at=at, reason="盘点 Stocktaking", until=back
+    )
+
+
+def _seed_reception(staff: dict[str, User], *, at: datetime) -> None:
+    """Limits, a proposed deputy, a customer whom nobody likes to receive, and the shop's hours: always open."""
+    ming, lan, yue = (staff[login] for login in ("ming", "lan", "yue"))
+    Agent.objects.filter(user__in=[ming, lan]).update(capacity=10)
+    propose(
+        yue.agent, deputy=lan.agent, starts_at=at, ends_at=at + timedelta(days=3), by=yue, at=at - timedelta(hours=1)
+    )
+    quiet = Customer.objects.served_by(lan).exclude(pk__in=Inquiry.objects.values("customer")).order_by("pk")
+    for customer in quiet[:1]:
+        mute(customer, agent=lan.agent, reason="骂人 Insults", by=lan, at=at - timedelta(days=1))
 
 
 def _ask(nick: str, question: str, source: Source, *, at: datetime) -> Inquiry:

@@ -12,7 +12,7 @@ from django_tasks_db import DatabaseBackend
 
 from crm_site.tasks import beat_as_worker
 from customers.imports import uploads
-from customers.services import jobs, merges, notifications, rfm, thresholds
+from customers.services import agents, jobs, merges, mutes, notifications, rfm, thresholds
 from messaging.services import outbox, work
 
 KEEP_RESULTS_DAYS = 2
@@ -46,6 +46,8 @@ def prune_finished_tasks(at: datetime) -> None:
 
 DUTIES = (
     Duty("wake stalled work", timedelta(seconds=15), wake_stalled_work),
+    Duty("keep agents' statuses", timedelta(seconds=15), lambda at: agents.keep_statuses(at=at)),
+    Duty("ask leads about mutes that end", timedelta(minutes=5), lambda at: mutes.ask_leads(at=at)),
     Duty("ask the worker for a sign of life", timedelta(minutes=1), ask_worker),
     Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
     Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),

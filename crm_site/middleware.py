@@ -1,8 +1,14 @@
-"""The headers that tell a browser what our pages may do."""
+"""The headers that tell a browser what our pages may do, and who is at work in the panel."""
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from customers.services.agents import note_activity
+
+PANEL = "/admin/"
 
 # Nothing stands inline: scripts, styles and colours are files, data goes into pages by json_script.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -35,3 +41,21 @@ class StrictPagesMiddleware:
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
+
+
+class PresenceMiddleware:
+    """Notes that an agent is at work: he opened a page of the panel or sent a form there.
+
+    What a page asks for by itself, to show what is new, is no sign of life: a browser marks it (Sec-Fetch-Mode).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asked_by_hand = request.method != "GET" or request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        if settings.AGENT_IDLE_AFTER and asked_by_hand and request.path.startswith(PANEL):
+            agent = getattr(request.user, "agent", None)
+            if agent is not None:
+                note_activity(agent, at=timezone.now())
+        return self.get_response(request)

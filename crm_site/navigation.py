@@ -47,7 +47,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ("customers.Job", "work_history"),
             ],
         ),
-        (_("Service"), [("customers.Inquiry", "forum"), ("customers.Agent", "support_agent")]),
+        (
+            _("Service"),
+            [
+                ("customers.Inquiry", "forum"),
+                ("customers.Agent", "support_agent"),
+                ("customers.Mute", "voice_over_off"),
+                ("customers.WorkingHours", "schedule"),
+                ("customers.ClosedDay", "event_busy"),
+            ],
+        ),
         (_("Blocklist"), [("blocklist.Ban", "block"), ("blocklist.Attempt", "gpp_bad")]),
         (
             _("Messages"),

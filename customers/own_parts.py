@@ -4,10 +4,11 @@ from .admin import timeline_entries
 from .admin.bulk_actions import ACTIONS
 from .admin.levels import level_box
 from .admin.merges import merge_box
+from .admin.mutes import mutes_of
 from .admin.rfm import SEGMENT_COLUMN
 from .imports import work
 from .parts import Box, parts
-from .services import agents, bulk_actions, deputies, inquiry_notes, jobs, mutes, routing
+from .services import agents, bulk_actions, deputies, hand_overs, inquiry_notes, jobs, mutes, routing
 from .services.exports import ExportCustomers
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
@@ -21,6 +22,7 @@ RECEPTION_NEWS = (
     mutes.MUTE_ENDS,
     deputies.DEPUTYSHIP_PROPOSED,
     deputies.DEPUTYSHIP_APPROVED,
+    hand_overs.CUSTOMERS_HANDED_OVER,
 )
 
 
@@ -37,6 +39,8 @@ def register() -> None:
     parts.job_kinds.update({kind.name: kind for kind in (work.TryImport, work.Import)})
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))
+    parts.job_kinds[hand_overs.HandOverStock.name] = hand_overs.HandOverStock
+    parts.boxes.append(Box(name="mutes", template="admin/customers/mute/box.html", context=mutes_of))
     parts.boxes.append(Box(name="level", template="admin/customers/level/box.html", context=level_box))
     # before those of the upper apps, which are ready first
     parts.timeline[:0] = timeline_entries.SOURCES

@@ -220,6 +220,15 @@ class LevelHold:
     of: Callable[[CustomerQuerySet, datetime], CustomerQuerySet]
 
 
+@dataclass(frozen=True)
+class CustomerCount:
+    """A number to know of customers before something is done to all of them, such as how many are banned."""
+
+    name: str
+    label: StrOrPromise
+    count: Callable[[CustomerQuerySet, datetime], int]
+
+
 @dataclass
 class Parts:
     filters: dict[str, Callable[[], Filter]] = field(default_factory=dict)
@@ -238,6 +247,7 @@ class Parts:
     contactability: list[Contactability] = field(default_factory=list)
     merge_parts: list[MergePart] = field(default_factory=list)
     level_holds: list[LevelHold] = field(default_factory=list)
+    customer_counts: list[CustomerCount] = field(default_factory=list)
 
 
 parts = Parts()

@@ -24,12 +24,13 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
 
     work = {
         "Customers": ["Customers", "Orders", "Products", "Reviews", "Groups", "Levels", "Jobs"],
-        "Service": ["Inquiries", "Agents"],
+        "Service": ["Inquiries", "Agents", "Mutes"],
         "Blocklist": ["Bans", "Refused attempts"],
         "Messages": ["Broadcasts", "Deliveries"],
     }
     more = {
         **work,
+        "Service": [*work["Service"], "Working hours", "Closed days"],
         "Customers": [*work["Customers"][:-1], "RFM", "Import runs", "Possible duplicates", "Jobs"],
         "Reports": ["Audit events"],
     }

@@ -8,12 +8,14 @@ from . import (
     jobs,
     levels,
     merges,
+    mutes,
     notifications,
     orders,
     products,
     reviews,
     rfm,
     users,
+    working_hours,
 )
 
 __all__ = [
@@ -26,10 +28,12 @@ __all__ = [
     "jobs",
     "levels",
     "merges",
+    "mutes",
     "notifications",
     "orders",
     "products",
     "reviews",
     "rfm",
     "users",
+    "working_hours",
 ]

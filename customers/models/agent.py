@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 # Inquiries that run with an agent: a waiting one has none.
 RUNNING = Count("inquiries", filter=Q(inquiries__state__in=["new", "open"]))
+
+
+def _count(customers: models.QuerySet[Customer]) -> Coalesce:
+    counted = customers.order_by().values("agent").annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted), 0)
 
 
 class AgentQuerySet(models.QuerySet["Agent"]):
@@ -52,6 +58,13 @@ class AgentQuerySet(models.QuerySet["Agent"]):
     def with_running_inquiries(self) -> AgentQuerySet:
         """Adds `running_count`, by its index alone."""
         return self.annotate(running_count=RUNNING)
+
+    def with_customers(self, *, active_since: datetime) -> AgentQuerySet:
+        """Adds `customer_count` and, of them, `active_count`: who bought or asked since."""
+        from .customer import Customer  # noqa: PLC0415  (a customer knows his agent; this goes the other way)
+
+        bound = Customer.objects.unmerged().filter(agent=OuterRef("pk"))
+        return self.annotate(customer_count=_count(bound), active_count=_count(bound.active_since(active_since)))
 
     def least_busy(self) -> Agent | None:
         """Who has the fewest running inquiries; of several, who came to the shop first."""

@@ -161,6 +161,13 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
         return self.having(Binding.objects.filter(ended_at__isnull=True, started_at__gte=moment))
 
+    def active_since(self, moment: datetime) -> CustomerQuerySet:
+        """Who bought or asked since."""
+        from .inquiry import Inquiry  # noqa: PLC0415  (an inquiry knows its customer; this goes the other way)
+
+        asked = Inquiry.objects.filter(customer=OuterRef("pk"), opened_at__gte=moment)
+        return self.filter(Q(last_trade_at__gte=moment) | Exists(asked))
+
     def with_account(self) -> CustomerQuerySet:
         return self.filter(Exists(Account.objects.filter(customer=OuterRef("pk"))))
 

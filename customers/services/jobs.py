@@ -119,10 +119,14 @@ class BulkKind(CustomersKind):
         """Do it to customers who are not refused, by the service that every other door calls."""
         raise NotImplementedError
 
+    def chosen(self, job: Job, *, by: User) -> CustomerQuerySet:
+        """The customers whom the job is for."""
+        return chosen_customers(job.parameters, by=by)
+
     def step(self, job: Job, *, at: datetime) -> bool:
         by = asker(job)
         if job.total is None:
-            return self._collect(job, chosen_customers(job.parameters, by=by))
+            return self._collect(job, self.chosen(job, by=by))
         waiting = JobRow.objects.filter(job=job, state=JobRow.State.WAITING)
         stretch = list(waiting.order_by("customer").values_list("customer", flat=True)[: settings.WRITE_BATCH])
         if not stretch:

@@ -77,8 +77,8 @@ def why_may_not_mute(customer: Customer, *, agent: Agent, user: User) -> str:
 
 def unmute(mute: Mute, *, by: User, at: datetime) -> None:
     """End the mute; one that is over stays as it is, so repeating is safe. Raises MayNotMute without the right."""
-    if mute.agent.user_id != by.pk and not by.has_perm("customers.unmute_any_customer"):
-        raise MayNotMute(_("Only %(agent)s, a lead or a manager ends this mute.") % {"agent": mute.agent})
+    if why_not := why_may_not_unmute(mute, by):
+        raise MayNotMute(why_not)
     with transaction.atomic():
         locks.route_alone()
         this = Mute.objects.standing(at).filter(pk=mute.pk)
@@ -86,6 +86,13 @@ def unmute(mute: Mute, *, by: User, at: datetime) -> None:
             audit.record("mute.ended", Mute.objects.filter(pk=mute.pk), by=by, at=at, fields=["ended_at"])
             routing.give_out_waiting(at=at)
     mute.refresh_from_db()
+
+
+def why_may_not_unmute(mute: Mute, user: User) -> str:
+    """Why this staff user may not end the mute; empty where he may."""
+    if mute.agent.user_id == user.pk or user.has_perm("customers.unmute_any_customer"):
+        return ""
+    return _("Only %(agent)s, a lead or a manager ends this mute.") % {"agent": mute.agent}
 
 
 def ask_leads(*, at: datetime) -> None:

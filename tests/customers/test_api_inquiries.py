@@ -1,8 +1,12 @@
 """Inquiries and agents, over HTTP."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils.dateparse import parse_datetime
 
 from customers.models import Agent, Customer, Inquiry, InquiryMessage
+from customers.services.agents import set_status
 from tests.factories import BanFactory, CustomerFactory, InquiryFactory, SourceFactory, UserFactory
 
 PATH = "/api/v1/inquiries/"
@@ -172,16 +176,53 @@ def test_inquiries_are_filtered_strictly(sign_in, lead, agent):
     assert [found(state="lost"), found(agent=99), found(agents=1)] == [400, 400, 400]
 
 
-def test_agents_are_listed_with_what_runs_with_them(shop, agent, other_agent):
+def test_agents_are_listed_with_what_runs_with_them(shop, agent, other_agent, now):
     InquiryFactory(agent=agent)
     InquiryFactory(agent=agent, state="closed", closed_at="2026-03-06T00:00Z")
+    Agent.objects.filter(pk=agent.pk).update(capacity=5)
+    set_status(other_agent, "suspended", by=other_agent.user, at=now, reason="lunch", until=now + timedelta(hours=1))
 
     rows = shop.get(AGENTS).json()["results"]
 
+    until = rows[0].pop("status_until")
+    assert parse_datetime(until) == now + timedelta(hours=1)
     assert rows == [
-        {"id": other_agent.pk, "display_name": "Lan", "status": "online", "is_active": True, "running_count": 0},
-        {"id": agent.pk, "display_name": "Ming", "status": "online", "is_active": True, "running_count": 1},
+        {
+            "id": other_agent.pk,
+            "display_name": "Lan",
+            "status": "suspended",
+            "status_reason": "lunch",
+            "is_active": True,
+            "capacity": None,
+            "running_count": 0,
+        },
+        {
+            "id": agent.pk,
+            "display_name": "Ming",
+            "status": "online",
+            "status_reason": "",
+            "status_until": None,
+            "is_active": True,
+            "capacity": 5,
+            "running_count": 1,
+        },
     ]
+
+
+def test_status_is_set_with_reason_and_planned_end_in_the_future(sign_in, agent, now):
+    client, path = sign_in(agent.user), f"{AGENTS}{agent.pk}/status/"
+
+    def post(**body):
+        return client.post(path, body, content_type="application/json")
+
+    past = post(status="suspended", until=(now - timedelta(minutes=1)).isoformat())
+    odd = post(status="suspended", until="soon", reason="x" * 101)
+    told = post(status="suspended", reason="lunch", until=(now + timedelta(hours=1)).isoformat()).json()
+
+    assert (past.status_code, [row["pointer"] for row in past.json()["errors"]]) == (400, ["/until"])
+    assert [row["pointer"] for row in odd.json()["errors"]] == ["/reason", "/until"]
+    assert (told["status"], told["status_reason"]) == ("suspended", "lunch")
+    assert parse_datetime(told["status_until"]) == now + timedelta(hours=1)
 
 
 def test_status_is_ones_own_or_a_leads_to_set(shop, sign_in, agent, other_agent, lead):
