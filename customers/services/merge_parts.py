@@ -17,6 +17,7 @@ from customers.models import (
     InquiryMessage,
     InquiryNote,
     JobRow,
+    LevelChange,
     Mute,
     Order,
     Review,
@@ -98,6 +99,8 @@ MERGE_PARTS = [
         "bindings", _("bindings"), lambda customer: Binding.objects.filter(customer=customer), fold=fold_bindings
     ),
     MergePart("mutes", _("mutes"), lambda customer: Mute.objects.filter(customer=customer), fold=fold_mutes),
+    MergePart("notes", _("notes"), lambda customer: CustomerNote.objects.filter(customer=customer)),
+    MergePart("level_changes", _("changes of level"), lambda customer: LevelChange.objects.filter(customer=customer)),
     MergePart("groups", _("groups"), lambda customer: GROUPS.objects.filter(customer=customer), fold=fold_groups),
     MergePart(
         "waiting_job_rows",

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from blocklist.models import Ban
 from customers.models import Account, Binding, ContactValue, Customer, Duplicate, Inquiry, Merge
+from customers.parts import parts
 from customers.services import inquiries, jobs, merges
 from customers.services.trade_figures import refresh_trade_figures
 from messaging.models import Delivery, InboxMessage, OptOut
@@ -172,6 +173,21 @@ def test_merge_refuses_the_same_one_twice_and_whoever_has_no_right(kept, merged,
         merges.merge(kept, merged, by=lead, at=now)
 
     assert Merge.objects.count() == 1
+
+
+# They tell of the merge itself, or of a row that stays as it was.
+NAME_NO_OWNER = {("merge", "kept"), ("merge", "merged"), ("duplicate", "first"), ("duplicate", "second")}
+
+
+def test_every_table_that_names_a_customer_has_its_part(kept):
+    named = {
+        (relation.related_model._meta.model_name, relation.field.name)
+        for relation in Customer._meta.get_fields(include_hidden=True)
+        if relation.auto_created and not relation.concrete and not relation.many_to_many
+    }
+    parted = {(part.rows(kept).model._meta.model_name, part.column) for part in parts.merge_parts}
+
+    assert named - parted - NAME_NO_OWNER - {("customer", "merged_into")} == set()
 
 
 def find_duplicates(by, now):
