@@ -21,6 +21,7 @@ from customers.models import (
     Mute,
     Order,
     Review,
+    RfmScore,
     User,
 )
 from customers.parts import MergePart
@@ -71,6 +72,11 @@ def fold_mutes(kept: Customer, merged: Customer, by: User, at: datetime) -> None
             goes.save(update_fields=["ended_at"])
 
 
+def fold_score(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
+    """The kept customer is scored anew with all that was bought, the next time that everybody is."""
+    RfmScore.objects.filter(customer=merged).delete()
+
+
 def fold_groups(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
     has = GROUPS.objects.filter(customer=kept, group=OuterRef("group"))
     GROUPS.objects.filter(Exists(has), customer=merged).delete()
@@ -101,6 +107,7 @@ MERGE_PARTS = [
     MergePart("mutes", _("mutes"), lambda customer: Mute.objects.filter(customer=customer), fold=fold_mutes),
     MergePart("notes", _("notes"), lambda customer: CustomerNote.objects.filter(customer=customer)),
     MergePart("level_changes", _("changes of level"), lambda customer: LevelChange.objects.filter(customer=customer)),
+    MergePart("rfm", _("RFM scores"), lambda customer: RfmScore.objects.filter(customer=customer), fold=fold_score),
     MergePart("groups", _("groups"), lambda customer: GROUPS.objects.filter(customer=customer), fold=fold_groups),
     MergePart(
         "waiting_job_rows",
