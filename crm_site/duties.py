@@ -12,7 +12,7 @@ from django_tasks_db import DatabaseBackend
 
 from crm_site.tasks import beat_as_worker
 from customers.imports import uploads
-from customers.services import agents, jobs, merges, mutes, notifications, rfm, thresholds
+from customers.services import agents, group_rules, jobs, merges, mutes, notifications, rfm, thresholds
 from messaging.services import outbox, work
 
 KEEP_RESULTS_DAYS = 2
@@ -54,6 +54,7 @@ DUTIES = (
     Duty("delete settled webhooks", timedelta(days=1), lambda at: outbox.delete_settled(at=at)),
     Duty("throw away old uploads", timedelta(days=1), lambda at: uploads.throw_away_old(at=at)),
     Duty("look for duplicates", timedelta(days=1), lambda at: merges.look_for_duplicates(at=at)),
+    Duty("refresh rule-driven groups", timedelta(minutes=1), lambda at: group_rules.refresh_due(at=at)),
     Duty("compute RFM scores", timedelta(minutes=5), lambda at: rfm.refresh_nightly(at=at)),
     Duty("raise levels", timedelta(days=1), lambda at: thresholds.apply_nightly(at=at)),
 )

@@ -10,6 +10,7 @@ from .imports import work
 from .parts import Box, parts
 from .services import agents, bulk_actions, deputies, hand_overs, inquiry_notes, jobs, mutes, routing
 from .services.exports import ExportCustomers
+from .services.group_rules import RULE_STOPPED, RefreshGroups
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
 from .services.rfm import RefreshRfm
@@ -32,6 +33,8 @@ def register() -> None:
     parts.job_kinds[FindDuplicates.name] = FindDuplicates
     parts.job_kinds[ApplyThresholds.name] = ApplyThresholds
     parts.job_kinds[RefreshRfm.name] = RefreshRfm
+    parts.job_kinds[RefreshGroups.name] = RefreshGroups
+    parts.notification_kinds[RULE_STOPPED.name] = RULE_STOPPED
     parts.list_columns.append(SEGMENT_COLUMN)
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.job_kinds[ExportCustomers.name] = ExportCustomers

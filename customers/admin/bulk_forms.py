@@ -54,8 +54,9 @@ class BulkBindForm(BulkAgentForm):
 
 class BulkGroupsForm(BulkForm):
     groups = forms.ModelMultipleChoiceField(
-        queryset=Group.objects.order_by("name", "pk"),
+        queryset=Group.objects.filter(rule__isnull=True).order_by("name", "pk"),
         label=_("groups"),
+        help_text=_("Groups that a rule fills are not among them."),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 

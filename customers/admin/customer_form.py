@@ -31,6 +31,12 @@ class CustomerForm(forms.ModelForm[Customer]):
         cleaned = super().clean() or self.cleaned_data
         if "level" in self.changed_data and not cleaned.get("level_reason", "").strip():
             self.add_error("level_reason", _("Say why: the reason stays with the customer."))
+        changed = set(cleaned.get("groups", ())) ^ set(self.initial.get("groups", ()))
+        if ruled := sorted(str(group) for group in changed if group.rule_id):
+            said = {"groups": ", ".join(ruled)}
+            self.add_error(
+                "groups", _("A rule decides who is in %(groups)s; nobody is put in or taken out by hand.") % said
+            )
         return cleaned
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -262,6 +262,12 @@ class CustomerFilter(StrictFilterSet):
 
     def filter_bound_from(self, customers: CustomerQuerySet, name: str, value: datetime) -> CustomerQuerySet:
         return customers.bound_since(value)
+
+
+def named_groups(values: Mapping[str, Any]) -> set[int]:
+    """The ids of the groups that stored filter values refer to."""
+    names = [name for name, filter in CustomerFilter.base_filters.items() if isinstance(filter, GroupsFilter)]
+    return {int(pk) for name in names for pk in values.get(name, []) if str(pk).isdecimal()}
 
 
 def _memberships(groups: Any) -> QuerySet[Any]:

@@ -20,16 +20,30 @@ if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
 
+# A label that nobody can find among hundreds is none.
+MOST_GROUPS = 100
+
+
 class MayNotGroup(PermissionDenied):
     """The staff user may not change the groups of customers. The message says why."""
+
+
+class RuleDriven(MayNotGroup):
+    """A rule decides who is in one of the groups: nobody is put into it or taken out of it by hand."""
+
+
+class TooManyGroups(Exception):
+    """There is no room for another group. The message says how many there may be."""
 
 
 def add_to_groups(customers: CustomerQuerySet, *, groups: Iterable[Group], by: User, at: datetime) -> int:
     """Put those of the customers whom `by` may change into each of the groups; return how many memberships are new.
 
-    One statement per group. Repeating is safe. Raises MayNotGroup without the right to change customers.
+    One statement per group. Repeating is safe. Raises MayNotGroup without the right to change customers, RuleDriven
+    where a rule decides.
     """
     changeable = _changeable(customers, by)
+    groups = _by_hand(groups)
     membership = Customer.groups.through
     with transaction.atomic():
         count = 0
@@ -43,14 +57,36 @@ def add_to_groups(customers: CustomerQuerySet, *, groups: Iterable[Group], by: U
 def remove_from_groups(customers: CustomerQuerySet, *, groups: Iterable[Group], by: User, at: datetime) -> int:
     """Take those of the customers whom `by` may change out of each of the groups; return how many memberships ended.
 
-    Repeating is safe. Raises MayNotGroup without the right to change customers.
+    Repeating is safe. Raises MayNotGroup without the right to change customers, RuleDriven where a rule decides.
     """
     changeable = _changeable(customers, by)
+    groups = _by_hand(groups)
     membership = Customer.groups.through
     with transaction.atomic():
         ended = membership.objects.filter(group__in=list(groups), customer__in=changeable.order_by().values("pk"))
         _note(Customer.objects.filter(pk__in=ended.values("customer")), by=by, at=at)
         return ended.delete()[0]
+
+
+def check_room() -> None:
+    """Raises TooManyGroups where no further group may be added."""
+    if Group.objects.count() >= MOST_GROUPS:
+        raise TooManyGroups(_("There are %(count)d groups already, and no more are possible.") % {"count": MOST_GROUPS})
+
+
+def delete_group(group: Group, *, by: User, at: datetime) -> None:
+    """Delete the label; the customers stay. Filters that refer to it say so from then on, and select nobody."""
+    with transaction.atomic():
+        audit.record("group.deleted", Group.objects.filter(pk=group.pk), by=by, at=at)
+        group.delete()
+
+
+def _by_hand(groups: Iterable[Group]) -> list[Group]:
+    chosen = list(groups)
+    if ruled := [str(group) for group in chosen if group.rule_id]:
+        said = {"groups": ", ".join(ruled)}
+        raise RuleDriven(_("A rule decides who is in %(groups)s; nobody is put in or taken out by hand.") % said)
+    return chosen
 
 
 def _changeable(customers: CustomerQuerySet, by: User) -> CustomerQuerySet:
