@@ -32,6 +32,9 @@ from .services.merges import MERGE_PARTS
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
+# On the customer's page; his timeline tells of all.
+SHOWN_BANS = 5
+
 
 def register() -> None:
     parts.filters["banned"] = banned_filter
@@ -144,7 +147,11 @@ def _count_banned(customers: CustomerQuerySet, at: datetime) -> int:
 
 def _bans(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
     history = Ban.objects.filter(customer=customer).select_related("by", "lifted_by").order_by("-started_at", "-pk")
-    return {"bans": [(ban, ban.is_standing(at)) for ban in history]}
+    bans = list(history[: SHOWN_BANS + 1])
+    return {
+        "bans": [(ban, ban.is_standing(at)) for ban in bans[:SHOWN_BANS]],
+        "has_more_bans": len(bans) > SHOWN_BANS,
+    }
 
 
 def _standing_ban(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:

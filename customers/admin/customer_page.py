@@ -24,7 +24,8 @@ from .customer_timeline import timeline_context
 from .order_flags import order_flag
 from .staff import signed_in
 
-SHOWN_ORDERS = 10
+SHOWN_ORDERS = 5
+SHOWN_BINDINGS = 5
 
 
 def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> 
         "row_actions": [column.show(row, request) for column in parts.list_columns if column.is_last],
         "figures": figures(row),
         "accounts": _accounts(row),
-        "bindings": _bindings(row),
+        **_bindings(row),
         "orders": last_orders(row, SHOWN_ORDERS, request) if request.user.has_perm("customers.view_order") else None,
         "boxes": _boxes(row, request, at),
         "answers": answers(row, at=at),
@@ -76,8 +77,11 @@ def _accounts(customer: Customer) -> QuerySet[Account]:
     return accounts.prefetch_related("former_nicks").order_by("pk")
 
 
-def _bindings(customer: Customer) -> QuerySet[Binding]:
-    return Binding.objects.filter(customer=customer).select_related("agent", "by").order_by("-started_at", "-pk")
+def _bindings(customer: Customer) -> dict[str, Any]:
+    """The last stretches of time in which he belonged to an agent; his timeline tells of all."""
+    rows = Binding.objects.filter(customer=customer).select_related("agent", "by").order_by("-started_at", "-pk")
+    shown = list(rows[: SHOWN_BINDINGS + 1])
+    return {"bindings": shown[:SHOWN_BINDINGS], "has_more_bindings": len(shown) > SHOWN_BINDINGS}
 
 
 def last_orders(customer: Customer, count: int, request: HttpRequest) -> list[tuple[Order, str, SafeString]]:
