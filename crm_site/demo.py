@@ -48,6 +48,7 @@ from messaging.services.broadcasts import save_draft, send
 from messaging.services.work import work
 from messaging.signals import WorkKind
 
+from .demo_words import seed_words
 from .roles import AGENT, LEAD, MANAGER
 
 # Only ever valid in a database that seed_demo filled, which listens on this machine alone.
@@ -128,6 +129,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_bans(staff, at=at)
         _seed_duplicates(at=at)
         _seed_broadcast(staff, at=at)
+        seed_words(staff, at=at)
         _seed_inquiries(staff, source, at=at)
         _seed_reception(staff, at=at)
 

@@ -2,6 +2,7 @@
 
 from .admin import timeline_entries
 from .admin.bulk_actions import ACTIONS
+from .admin.last_order import LAST_ORDER
 from .admin.levels import level_box
 from .admin.merges import merge_box
 from .admin.mutes import mutes_of
@@ -45,6 +46,7 @@ def register() -> None:
     parts.job_kinds[hand_overs.HandOverStock.name] = hand_overs.HandOverStock
     parts.boxes.append(Box(name="mutes", template="admin/customers/mute/box.html", context=mutes_of))
     parts.boxes.append(Box(name="level", template="admin/customers/level/box.html", context=level_box))
+    parts.list_columns.insert(0, LAST_ORDER)
     # before those of the upper apps, which are ready first
     parts.timeline[:0] = timeline_entries.SOURCES
     parts.event_labels |= timeline_entries.EVENT_LABELS

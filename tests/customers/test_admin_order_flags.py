@@ -1,8 +1,11 @@
 """The seller's flag and memo, changed in one click where an order is shown."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
+from customers.admin.last_order import show_last_order
 from customers.models import Event, Order
 from tests.factories import CustomerFactory, OrderFactory, UserFactory
 
@@ -115,3 +118,19 @@ def test_order_list_and_page_obey_what_agents_see(settings, agent, other_agent, 
     settings.AGENTS_SEE_CUSTOMERS = "read"
     assert client.post(order.get_absolute_url(), {"flag": "1", "memo": "mine"}).status_code == 403
     assert words(order) == (0, "old")
+
+
+def test_customer_list_offers_the_flag_of_the_last_order(settings, agent, other_agent, sign_in, order):
+    settings.AGENTS_SEE_CUSTOMERS = "read"
+    last = OrderFactory(customer=order.customer, flag=3, memo="Send soon", ordered_at=order.ordered_at + timedelta(1))
+    CustomerFactory()
+
+    def cells(user):
+        page = sign_in(user).get("/admin/customers/customer/")
+        return [show_last_order(row, page.wsgi_request) for row in page.context["cl"].result_list]
+
+    own, foreign = cells(agent.user), cells(other_agent.user)
+
+    assert [door("flag", last) in cell for cell in own] == [False, True]
+    assert [door("flag", last) in cell for cell in foreign] == [False, False]
+    assert [cell == "–" or (last.number in cell and "Send soon" in cell) for cell in foreign] == [True, True]
