@@ -11,6 +11,7 @@ from blocklist.models import Attempt
 from customers.admin.base import ReadOnlyAdmin
 from customers.admin.cells import badge, moment, money
 from customers.admin.customer_rows import linked_name, with_names
+from customers.admin.staff import of_seen_customers
 from customers.models import Customer
 
 KINDS = {Attempt.Outcome.REFUSED: "danger", Attempt.Outcome.DESPITE: "warning"}
@@ -48,7 +49,8 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
         customers = with_names(Customer.objects.all(), request, timezone.now())
-        return super().get_queryset(request).prefetch_related(Prefetch("customer", customers))
+        rows = of_seen_customers(super().get_queryset(request), request)
+        return rows.prefetch_related(Prefetch("customer", customers))
 
     @admin.display(description=_("at"), ordering="at")
     def moment_shown(self, attempt: Attempt) -> str:

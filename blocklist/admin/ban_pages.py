@@ -86,9 +86,10 @@ def show_errors(form: Form, error: ValidationError) -> None:
 
 
 def _customer(request: HttpRequest, pk: int, at: datetime) -> Customer:
-    if not signed_in(request).has_perm("customers.view_customer"):
+    user = signed_in(request)
+    if not user.has_perm("customers.view_customer"):
         raise PermissionDenied
-    return get_object_or_404(with_columns(Customer.objects.all(), request, at), pk=pk)
+    return get_object_or_404(with_columns(Customer.objects.visible_to(user), request, at), pk=pk)
 
 
 def _called(customer: Customer) -> str:

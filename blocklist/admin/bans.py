@@ -15,6 +15,7 @@ from blocklist.models import Ban
 from customers.admin.base import ReadOnlyAdmin
 from customers.admin.cells import badge, moment, staff_name
 from customers.admin.customer_rows import customer_name, linked_name, with_names
+from customers.admin.staff import of_seen_customers
 from customers.models import Customer
 
 from .ban_pages import ban_view, lift_view
@@ -61,7 +62,8 @@ class BanAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ban]:
         customers = with_names(Customer.objects.all(), request, timezone.now())
-        return super().get_queryset(request).prefetch_related(Prefetch("customer", customers))
+        rows = of_seen_customers(super().get_queryset(request), request)
+        return rows.prefetch_related(Prefetch("customer", customers))
 
     def get_urls(self) -> list[URLPattern]:
         own = [

@@ -25,6 +25,8 @@ from customers.api.access import Access, acting_user, asking_key, visible_custom
 from customers.api.bodies import MomentField, StrictSerializer
 from customers.api.problems import Conflict
 from customers.filters import StrictFilterSet
+from customers.models import User
+from customers.models.customer import sees_all
 
 
 class BanSerializer(serializers.ModelSerializer[Ban]):
@@ -146,7 +148,10 @@ class Bans(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ban]
 
     def get_queryset(self) -> QuerySet[Ban]:
         bans = super().get_queryset()
-        return bans.filter(customer__in=visible_customers(self.request)) if asking_key(self.request) else bans
+        user = self.request.user
+        if not asking_key(self.request) and isinstance(user, User) and sees_all(user):
+            return bans
+        return bans.filter(customer__in=visible_customers(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "at": timezone.now()}

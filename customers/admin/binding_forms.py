@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_POST
 from customers.models import Agent, Customer
 from customers.services import bindings
 
-from .staff import came_from, signed_in
+from .staff import came_from, seen_customer, signed_in
 
 
 class AgentForm(forms.Form):
@@ -44,9 +43,7 @@ def hand_over_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _give(request: HttpRequest, pk: int, *, service: Callable[..., int], done: str) -> HttpResponse:
-    if not request.user.has_perm("customers.view_customer"):
-        raise PermissionDenied
-    customer = get_object_or_404(Customer, pk=pk)
+    customer = seen_customer(request, pk)
     back = redirect(came_from(request, default=customer.get_absolute_url()))
     form = AgentForm(request.POST)
     if not form.is_valid():

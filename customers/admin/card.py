@@ -9,19 +9,18 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from customers.models import Agent, Customer, Inquiry
+from customers.models import Agent, Customer, Inquiry, User
 from customers.parts import parts
 
 from .customer_page import answers, figures, giving, last_orders
 from .customer_rows import customer_name, with_columns, with_names
-from .staff import signed_in
+from .staff import seen_customer, signed_in
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
@@ -45,9 +44,9 @@ def card_view(request: HttpRequest) -> HttpResponse:
     asked = query.cleaned_data if query.is_valid() else {}
     text, chosen = asked.get("q", ""), asked.get("customer")
     if chosen:
-        found = [get_object_or_404(Customer, pk=chosen)]
+        found = [seen_customer(request, chosen)]
     else:
-        found = list(matches(text)[: SHOWN_MATCHES + 1]) if text else []
+        found = list(matches(text, signed_in(request))[: SHOWN_MATCHES + 1]) if text else []
     shown: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": _("Customer card"),
@@ -62,10 +61,11 @@ def card_view(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/customers/card/page.html", shown)
 
 
-def matches(text: str) -> CustomerQuerySet:
-    """Whom the text means: those who have exactly this nick, else whom the search finds."""
-    called = Customer.objects.called(text).order_by("pk")
-    return called if called.exists() else Customer.objects.search(text).order_by("pk")
+def matches(text: str, user: User) -> CustomerQuerySet:
+    """Whom the text means, of those whom the user sees: who has exactly this nick, else whom the search finds."""
+    seen = Customer.objects.visible_to(user).order_by("pk")
+    called = seen.called(text)
+    return called if called.exists() else seen.search(text)
 
 
 def _names(customers: list[int], request: HttpRequest, *, at: datetime) -> list[tuple[int, SafeString]]:

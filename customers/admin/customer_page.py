@@ -46,7 +46,7 @@ def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> 
         **contacts_context(row, request),
         **notes_context(row, request, may_edit=may_edit),
         **timeline_context(row, request, at=at),
-        **giving(row, request),
+        **(giving(row, request) if may_edit else {}),
     }
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR
 from django.db.models import Field, Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from customers.models import Customer
+from customers.models.customer import changes_all
 from customers.parts import BulkAction, ListColumn, parts
 from customers.services.saved_filters import column_names
 
@@ -111,14 +112,22 @@ class CustomerAdmin(PanelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if not super().has_change_permission(request, obj):
+            return False
+        user = signed_in(request)
+        return obj is None or changes_all(user) or Customer.objects.editable_by(user).filter(pk=obj.pk).exists()
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         customer = self.get_object(request, object_id)
         if customer is None and (kept := Customer.objects.kept_instead_of(object_id)):
             return redirect(kept)
+        if customer is None:
+            raise Http404  # also one whom the user does not see
         page = {}
-        if customer is not None and self.has_view_or_change_permission(request, customer):
+        if self.has_view_or_change_permission(request, customer):
             page = customer_page(customer, request, at=timezone.now())
         return super().change_view(request, object_id, form_url, {**page, **(extra_context or {})})
 

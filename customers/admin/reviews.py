@@ -15,6 +15,7 @@ from customers.models import Customer, Review
 from .base import ReadOnlyAdmin
 from .cells import moment
 from .customer_rows import linked_name, with_names
+from .staff import of_seen_customers
 
 
 @admin.register(Review)
@@ -32,7 +33,8 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
         customers = with_names(Customer.objects.all(), request, timezone.now())
-        return super().get_queryset(request).prefetch_related(Prefetch("customer", customers))
+        rows = of_seen_customers(super().get_queryset(request), request)
+        return rows.prefetch_related(Prefetch("customer", customers))
 
     @admin.display(description=gettext_lazy("score"), ordering="score")
     def stars(self, review: Review) -> SafeString:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from customers.models import Customer, User
+from customers.models.customer import sees_all
+
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -28,6 +32,14 @@ def seen_customer(request: HttpRequest, pk: int) -> Customer:
     if not user.has_perm("customers.view_customer"):
         raise PermissionDenied
     return get_object_or_404(Customer.objects.visible_to(user).select_related("agent"), pk=pk)
+
+
+def of_seen_customers(rows: Rows, request: HttpRequest) -> Rows:
+    """Those rows of a list that are about nobody known, or about a customer whom the user sees."""
+    user = signed_in(request)
+    if sees_all(user):
+        return rows
+    return rows.filter(Q(customer=None) | Q(customer__in=Customer.objects.visible_to(user)))
 
 
 def asks_for_json(request: HttpRequest) -> bool:

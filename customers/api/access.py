@@ -65,9 +65,10 @@ def acting_user(request: Request) -> User:
 
 
 def visible_customers(request: Request) -> CustomerQuerySet:
-    """A key sees the customers of its own source, a staff user all."""
-    key = asking_key(request)
-    return Customer.objects.known_to(key.source) if key else Customer.objects.all()
+    """A key sees the customers of its own source; a staff user, also a key's, those whom he sees in the panel."""
+    key, user = asking_key(request), request.user
+    customers = Customer.objects.known_to(key.source) if key else Customer.objects.all()
+    return customers.visible_to(user) if isinstance(user, User) else customers.unmerged()
 
 
 def asked_customer(request: Request, pk: int) -> Customer:

@@ -19,7 +19,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from customers import identity
 from customers.filters import CustomerFilter
-from customers.models import Account, Agent, ContactValue, Customer
+from customers.models import Account, Agent, ContactValue, Customer, User
 from customers.parts import parts
 from customers.services import bindings
 from customers.services.contacts import reveal
@@ -162,6 +162,10 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         body.is_valid(raise_exception=True)
         buyer = body.buyer(asked_source(request, body.validated_data.get("source")))
         known = find_customer(buyer)
+        if known and isinstance(request.user, User):
+            editable = Customer.objects.editable_by(request.user)
+            if not editable.filter(pk=known.pk).exists():
+                raise PermissionDenied(_("You may not change the customers of other agents."), code="not_his_agent")
         customer = cast("Customer", keep_customer(buyer, at=timezone.now()))  # the body names one
         return Response(self._shown(customer.pk), status=200 if known else 201)
 
@@ -174,6 +178,8 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         agent = body.validated_data["agent"]
         bindings.bind(Customer.objects.filter(pk=customer.pk), agent=agent, by=acting_user(request), at=timezone.now())
         customer.refresh_from_db(fields=["agent"])
+        if customer.agent is None:
+            raise PermissionDenied(_("You are not serving this customer now."), code="not_serving")
         if customer.agent != agent:
             raise Conflict(
                 _("This customer already has an exclusive agent (%(agent)s).") % {"agent": customer.agent},

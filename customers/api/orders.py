@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
@@ -15,13 +15,16 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from customers.filters import OrderFilter
-from customers.models import Order, OrderLine
+from customers.models import Order, OrderLine, User
 from customers.services.orders import LineFacts, OrderFacts, take_order, update_order
 
 from .access import Access, asked_source, asking_key, require
 from .bodies import BuyerBody, LineBody, MomentField, StrictSerializer
 from .problems import Conflict
 from .purchase_checks import told
+
+if TYPE_CHECKING:
+    from customers.models.order import OrderQuerySet
 
 PLACED = Access("orders:import", "customers.add_order")
 # Held is the gate's word: no client says it.
@@ -118,7 +121,9 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Or
 
     def get_queryset(self) -> QuerySet[Order]:
         key = asking_key(self.request)
-        orders = super().get_queryset()
+        user, orders = self.request.user, super().get_queryset()
+        if isinstance(user, User):
+            orders = cast("OrderQuerySet", orders).visible_to(user)
         return orders.filter(source=key.source) if key else orders
 
     @extend_schema(

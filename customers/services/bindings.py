@@ -27,7 +27,8 @@ class MayNotBind(PermissionDenied):
 def bind(customers: CustomerQuerySet, *, agent: Agent, by: User, at: datetime, reason: str = "") -> int:
     """Tie those of the customers who have no exclusive agent to `agent`, in four statements; return how many.
 
-    Customers who have an agent already stay with him (a hand-over changes that), so repeating is safe.
+    Customers who have an agent already stay with him (a hand-over changes that), and those whom `by` may not change
+    stay as they are, so repeating is safe.
     Raises MayNotBind unless `by` may bind anybody, or is that agent and may bind to himself.
     """
     own = by.has_perm("customers.bind_customer") and agent.user_id == by.pk
@@ -36,7 +37,7 @@ def bind(customers: CustomerQuerySet, *, agent: Agent, by: User, at: datetime, r
     if not agent.is_active:
         raise MayNotBind(_("This agent takes no customers."))
     with transaction.atomic():
-        return _open_bindings(customers.unbound(), agent=agent, by=by, at=at, reason=reason)
+        return _open_bindings(customers.unbound().editable_by(by), agent=agent, by=by, at=at, reason=reason)
 
 
 def bind_by_answer(customers: CustomerQuerySet, *, by: User, at: datetime) -> int:

@@ -16,6 +16,7 @@ from unfold.paginator import InfinitePaginator
 from customers.admin.base import ReadOnlyAdmin
 from customers.admin.cells import NOTHING, moment
 from customers.admin.customer_rows import linked_name, with_names
+from customers.admin.staff import of_seen_customers
 from customers.models import Customer
 from messaging.models import Broadcast, Delivery
 from messaging.rendering import title
@@ -50,7 +51,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         customers = with_names(Customer.objects.all(), request, timezone.now())
-        rows = Delivery.objects.select_related("broadcast__product")
+        rows = of_seen_customers(Delivery.objects.select_related("broadcast__product"), request)
         return rows.prefetch_related(Prefetch("customer", customers))
 
     def get_search_results(

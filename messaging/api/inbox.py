@@ -78,7 +78,7 @@ class Inbox(mixins.ListModelMixin, GenericViewSet[InboxMessage]):
     def get_queryset(self) -> QuerySet[InboxMessage]:
         messages = super().get_queryset()
         if self.action == "list":
-            return messages.filter(customer=self.account.customer_id) if self.account else messages.none()
+            messages = messages.filter(customer=self.account.customer_id) if self.account else messages.none()
         return messages.filter(customer__in=visible_customers(self.request))
 
     @cached_property
