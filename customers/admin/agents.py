@@ -99,7 +99,7 @@ class AgentAdmin(PanelAdmin):
     list_select_related = ("user",)
     list_filter = ("status", "is_active")
     search_fields = ("display_name", "user__username")
-    ordering = ("-is_active", "display_name", "pk")
+    ordering = ("display_name", "pk")
     fields = ("user", "display_name", "capacity", "suspend_at", "is_active")
     inlines = (WorkingHoursInline, ClosedDayInline)
     empty_list_text = _("No agents yet. Add one for each staff user who serves customers.")

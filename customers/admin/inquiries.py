@@ -22,8 +22,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from customers.models import Agent, Customer, Inquiry, InquiryMessage
+from customers.models import Agent, Customer, Inquiry, InquiryMessage, InquiryRouting
 from customers.services import inquiries
+from customers.services.routing_words import sentence
 
 from .base import Chip, PanelChangeList, ReadOnlyAdmin
 from .binding_forms import AgentForm
@@ -162,6 +163,7 @@ def inquiry_page(request: HttpRequest, inquiry: Inquiry, form: AnswerForm, *, at
         "form": form if may_answer and not inquiry.is_closed() else None,
         "why_not": "" if may_answer else inquiries.why_may_not_answer(inquiry),
         "agent_form": AgentForm() if may_give else None,
+        "routings": _routings(inquiry),
     }
     return TemplateResponse(request, "admin/customers/inquiry/page.html", shown)
 
@@ -177,6 +179,12 @@ def _said(inquiry: Inquiry) -> list[Said]:
         )
         for row in rows
     ]
+
+
+def _routings(inquiry: Inquiry) -> list[tuple[str, str]]:
+    """Who had it when, and why: the stored decisions, the newest first."""
+    rows = InquiryRouting.objects.filter(inquiry=inquiry).select_related("agent", "passed_over", "deputy", "by")
+    return [(moment(row.at), sentence(row)) for row in rows.order_by("-pk")]
 
 
 def _inquiry(request: HttpRequest, pk: int) -> Inquiry:

@@ -20,10 +20,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from customers.filters import InquiryFilter, StrictFilterSet
-from customers.models import Attachment, Inquiry, InquiryMessage, InquiryRating, User
+from customers.models import Attachment, Inquiry, InquiryMessage, InquiryRating, InquiryRouting, User
 from customers.services import inquiries
 from customers.services.attachments import download
 from customers.services.ratings import NotRatable, rate
+from customers.services.routing_words import sentence
 
 from .access import Access, acting_user, asked_source, asking_key, visible_customers
 from .agents import AgentSerializer
@@ -98,6 +99,33 @@ class InquiryBody(BuyerBody):
         return attrs
 
 
+class InquiryRoutingSerializer(serializers.ModelSerializer[InquiryRouting]):
+    """One decision about who has an inquiry; `why` tells it in a sentence of the asked language."""
+
+    agent = serializers.CharField(source="agent.display_name", default=None, read_only=True)
+    passed_over = serializers.CharField(source="passed_over.display_name", default=None, read_only=True)
+    deputy = serializers.CharField(source="deputy.display_name", default=None, read_only=True)
+    why = serializers.SerializerMethodField()
+
+    class Meta:
+        model = InquiryRouting
+        fields = [
+            "at",
+            "agent",
+            "reason",
+            "passed_over",
+            "passed_reason",
+            "passed_until",
+            "deputy",
+            "deputy_reason",
+            "by",
+            "why",
+        ]
+
+    def get_why(self, routing: InquiryRouting) -> str:
+        return sentence(routing)
+
+
 class MessageBody(StrictSerializer):
     text = serializers.CharField(max_length=inquiries.LONGEST_TEXT)
 
@@ -134,6 +162,7 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         "create": Access("inquiries:write", "customers.add_inquiry"),
         "messages": Access("inquiries:read", "customers.view_inquiry"),
         "say": Access("inquiries:write", "customers.view_inquiry"),
+        "routings": Access("inquiries:read", "customers.view_inquiry"),
         "close": Access("inquiries:write", "customers.view_inquiry"),
         "attachment": Access("inquiries:read", "customers.view_inquiry"),
         "rating": Access("inquiries:write", "customers.add_inquiryrating"),
@@ -194,6 +223,15 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         except inquiries.InquiryClosed as error:
             raise Conflict(str(error), code="inquiry_closed") from error
         return Response(self._messages(message, pk), status=201)
+
+    @extend_schema(
+        summary="Who had it when, and why, newest first", responses={200: InquiryRoutingSerializer(many=True)}
+    )
+    @action(detail=True, methods=["get"], filterset_class=None)
+    def routings(self, request: Request, pk: int) -> Response:
+        rows: Any = InquiryRouting.objects.filter(inquiry=self.get_object())
+        page: Any = self.paginate_queryset(rows.select_related("agent", "passed_over", "deputy", "by"))
+        return self.get_paginated_response(InquiryRoutingSerializer(page, many=True).data)
 
     @extend_schema(summary="Close an inquiry, with how it ended", request=ClosingBody, responses=InquirySerializer)
     @action(detail=True, methods=["post"], filterset_class=None)

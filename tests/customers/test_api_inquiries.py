@@ -254,3 +254,24 @@ def test_inquiries_take_as_many_queries_for_three_as_for_one(shop, agent, count_
 
     assert count_queries(lambda: shop.get(PATH)) == one
     assert len(shop.get(PATH).json()["results"]) == 3
+
+
+def test_inquiry_tells_who_had_it_and_why(shop, agent, other_agent, now):
+    CustomerFactory(nick="willow", agent=agent)
+    set_status(agent, "suspended", by=agent.user, at=now, until=now + timedelta(days=1))
+    pk = shop.post(PATH, {"nick": "willow", "text": "Hello"}).json()["id"]
+
+    (row,) = shop.get(f"{PATH}{pk}/routings/").json()["results"]
+
+    assert parse_datetime(row.pop("passed_until")) == now + timedelta(days=1)
+    assert parse_datetime(row.pop("at")) >= now
+    assert row.pop("why").startswith("Ming is suspended until ")
+    assert row == {
+        "agent": "Lan",
+        "reason": "exclusive_suspended",
+        "passed_over": "Ming",
+        "passed_reason": "suspended",
+        "deputy": None,
+        "deputy_reason": "",
+        "by": None,
+    }
