@@ -12,7 +12,7 @@ from django_tasks_db import DatabaseBackend
 
 from crm_site.tasks import beat_as_worker
 from customers.imports import uploads
-from customers.services import agents, group_rules, jobs, merges, mutes, notifications, rfm, thresholds
+from customers.services import agents, exports, group_rules, jobs, merges, mutes, notifications, rfm, thresholds
 from messaging.services import outbox, work
 
 KEEP_RESULTS_DAYS = 2
@@ -53,6 +53,7 @@ DUTIES = (
     Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),
     Duty("delete settled webhooks", timedelta(days=1), lambda at: outbox.delete_settled(at=at)),
     Duty("throw away old uploads", timedelta(days=1), lambda at: uploads.throw_away_old(at=at)),
+    Duty("remove old exports", timedelta(hours=1), lambda at: exports.remove_old_exports(at=at)),
     Duty("look for duplicates", timedelta(days=1), lambda at: merges.look_for_duplicates(at=at)),
     Duty("refresh rule-driven groups", timedelta(minutes=1), lambda at: group_rules.refresh_due(at=at)),
     Duty("compute RFM scores", timedelta(minutes=5), lambda at: rfm.refresh_nightly(at=at)),

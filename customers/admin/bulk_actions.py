@@ -19,17 +19,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from customers.filters import PERSONAL, CustomerFilter, restored
-from customers.models import Customer, User
+from customers.models import Customer
 from customers.parts import BulkAction, parts
 from customers.services import bulk_actions, exports, jobs
 
 from .bulk_forms import BulkAgentForm, BulkBindForm, BulkForm, BulkGroupsForm, BulkLevelForm, ExportForm
 from .cells import number
 from .jobs import file_of
-from .list_address import list_address
+from .list_address import list_address, query_of
 from .staff import signed_in
 
 # No job keeps what names a person (PERSONAL): whoever searches so means few, and they are kept by their ids.
@@ -76,7 +75,7 @@ def chosen(request: HttpRequest) -> dict[str, Any]:
     """Whom the request means, as a job's parameters say it. Raises BadChoice."""
     user, across = signed_in(request), request.POST.get("select_across") or "0"
     if across == "1":
-        return _all_matching(request, user)
+        return _all_matching(request)
     ids = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
     if not ids:
         raise BadChoice(_("Choose customers first. Nothing was done."))
@@ -88,10 +87,15 @@ def chosen(request: HttpRequest) -> dict[str, Any]:
     return {"ids": numbers}
 
 
-def _all_matching(request: HttpRequest, user: User) -> dict[str, Any]:
-    address = list_address(request)
+def _filters(request: HttpRequest) -> CustomerFilter:
+    """The filter of the list that the action was chosen on, its view and the search included."""
+    user, values = signed_in(request), list_address(request).all_values
+    return CustomerFilter(restored(values), queryset=Customer.objects.visible_to(user), user=user)
+
+
+def _all_matching(request: HttpRequest) -> dict[str, Any]:
+    address, asked = list_address(request), _filters(request)
     values = address.all_values
-    asked = CustomerFilter(restored(values), queryset=Customer.objects.visible_to(user), user=user)
     if errors := {**address.errors, **asked.errors}:
         sentences = "; ".join(f"{name}: {' '.join(found)}" for name, found in errors.items())
         raise BadChoice(_("This filter is not valid, so nothing was done. %(errors)s") % {"errors": sentences})
@@ -141,16 +145,18 @@ def _forecast_context(action: BulkAction, forecast: jobs.Forecast) -> dict[str, 
 
 
 def _page(request: HttpRequest, action: BulkAction, form: BulkForm, context: dict[str, Any]) -> TemplateResponse:
+    values = list_address(request).all_values
     shown = {
         **admin.site.each_context(request),
         "title": action.kind.label,
         "action": action,
         "form": form,
-        "url": f"{reverse('admin:customers_customer_bulk', args=[action.kind.name])}?{request.GET.urlencode()}",
+        # with its values spelled out: the view that is one's own to begin with may change before this is posted
+        "url": f"{reverse('admin:customers_customer_bulk', args=[action.kind.name])}?{query_of(values)}",
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across") or "0",
-        "all_matching": gettext_lazy("all that match the filter of the list"),
+        "conditions": _filters(request).conditions(),
         **context,
     }
     return TemplateResponse(request, "admin/customers/bulk/page.html", shown)

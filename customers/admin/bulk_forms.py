@@ -31,11 +31,11 @@ class BulkForm(forms.Form):
 class BulkAgentForm(BulkForm):
     agent = forms.ModelChoiceField(
         queryset=Agent.objects.filter(is_active=True).order_by("display_name", "pk"),
-        label=_("agent"),
+        label=_("Agent"),
         empty_label=_("Choose an agent"),
         widget=UnfoldAdminSelectWidget,
     )
-    reason = forms.CharField(label=_("reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
+    reason = forms.CharField(label=_("Reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
 
     def parameters(self, at: datetime) -> dict[str, Any]:
         return {"agent": self.cleaned_data["agent"].pk, "reason": self.cleaned_data["reason"]}
@@ -55,7 +55,7 @@ class BulkBindForm(BulkAgentForm):
 class BulkGroupsForm(BulkForm):
     groups = forms.ModelMultipleChoiceField(
         queryset=Group.objects.filter(rule__isnull=True).order_by("name", "pk"),
-        label=_("groups"),
+        label=_("Groups"),
         help_text=_("Groups that a rule fills are not among them."),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
@@ -68,10 +68,10 @@ class BulkLevelForm(BulkForm):
     level = forms.TypedChoiceField(
         choices=[("", _("Choose a level")), *Customer.Level.choices],
         coerce=int,
-        label=_("level"),
+        label=_("Level"),
         widget=UnfoldAdminSelectWidget,
     )
-    reason = forms.CharField(label=_("reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
+    reason = forms.CharField(label=_("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
 
     def parameters(self, at: datetime) -> dict[str, Any]:
         return {"level": self.cleaned_data["level"], "reason": self.cleaned_data["reason"]}
@@ -80,7 +80,7 @@ class BulkLevelForm(BulkForm):
 class ExportForm(BulkForm):
     format = forms.ChoiceField(
         choices=[("xlsx", _("Excel (XLSX)")), ("csv", _("CSV (UTF-8)"))],
-        label=_("file"),
+        label=_("File format"),
         widget=UnfoldAdminSelectWidget,
     )
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 from django.http import (
     FileResponse,
     Http404,
@@ -31,7 +31,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from customers.filters import restored
 from customers.models import Customer, Job, JobRow
 from customers.parts import parts
 from customers.services import jobs
@@ -40,6 +39,7 @@ from customers.services.sheets import BOM, safe_text
 from .base import ReadOnlyAdmin
 from .cells import NOTHING, badge, moment, number, staff_name
 from .customer_rows import called, linked_name, with_names
+from .list_address import query_of
 from .staff import came_from, signed_in
 
 KINDS = {
@@ -152,7 +152,9 @@ class JobAdmin(ReadOnlyAdmin):
         rows = _refused_rows(request, job).order_by("customer")
         page = Paginator(rows, REFUSED_PER_PAGE).get_page(request.GET.get("p"))
         shown = [(linked_name(row.customer), jobs.refusal_sentence(job.kind, row.refusal)) for row in page]
-        return {"page": page, "rows": shown}
+        counts = rows.order_by().values_list("refusal").annotate(count=Count("pk")).order_by("-count", "refusal")
+        reasons = [(number(count), jobs.refusal_sentence(job.kind, code)) for code, count in counts]
+        return {"page": page, "rows": shown, "reasons": reasons}
 
     # The list ----------------------------------------------------------------------------------------------------
 
@@ -243,8 +245,8 @@ def _file(job: Job) -> Path | None:
 
 def _list_url(job: Job) -> str:
     """The customer list, narrowed as it was when the job was asked for."""
-    query = restored(job.parameters.get("filter", {})).urlencode()
-    return f"{reverse('admin:customers_customer_changelist')}?{query}".rstrip("?")
+    address = reverse("admin:customers_customer_changelist")
+    return f"{address}?{query_of(job.parameters['filter'])}" if "filter" in job.parameters else address
 
 
 def _refused_rows(request: HttpRequest, job: Job) -> QuerySet[JobRow]:

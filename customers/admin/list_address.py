@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR
 from django.http import HttpRequest, QueryDict
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from customers.filters import restored, stored
@@ -55,6 +57,11 @@ def list_address(request: HttpRequest) -> ListAddress:
     if known is None:
         known = request._list_address = _read(request)  # type: ignore[attr-defined]
     return cast(ListAddress, known)
+
+
+def query_of(values: Mapping[str, list[str]]) -> str:
+    """The query string that asks for exactly these values, whatever view somebody has chosen to begin with."""
+    return restored(values).urlencode() or urlencode({VIEW: ALL})
 
 
 def _read(request: HttpRequest) -> ListAddress:

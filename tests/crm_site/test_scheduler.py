@@ -1,3 +1,4 @@
+import os
 from datetime import timedelta
 
 import pytest
@@ -113,6 +114,19 @@ def test_scheduler_deletes_what_was_read_long_ago_daily(manager, now):
     Scheduler().tick(at=now)
 
     assert [row.read_at for row in Notification.objects.all()] == [now - timedelta(days=29)]
+
+
+def test_scheduler_removes_exports_after_7_days(settings, now):
+    folder = settings.DATA_DIR / "exports"
+    folder.mkdir()
+    for name, days in (("old.csv", 7.1), ("young.csv", 6.9)):
+        (folder / name).touch()
+        moment = (now - timedelta(days=days)).timestamp()
+        os.utime(folder / name, (moment, moment))
+
+    scheduler_of("remove old exports").tick(at=now)
+
+    assert [file.name for file in folder.iterdir()] == ["young.csv"]
 
 
 def task_result(now, *, days, status):

@@ -7,10 +7,10 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from customers.models import Binding, Customer, Event, Job, JobRow
+from customers.models import Binding, Customer, Event, Job, JobRow, SavedFilter
 from customers.services import jobs
 from customers.services.bindings import bind
-from tests.factories import AgentFactory, CustomerFactory, GroupFactory, UserFactory
+from tests.factories import NOON, AgentFactory, CustomerFactory, GroupFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -369,3 +369,19 @@ def test_level_is_changed_by_hand_with_a_reason(agent, other_agent, sign_in, set
     assert list(Customer.objects.order_by("pk").values_list("level", flat=True)) == [3, 0]
     assert rows() == [(mine.pk, "done", ""), (others.pk, "refused", "not_editable")]
     assert Event.objects.get(verb="customer.level_set").reason == "good advice"
+
+
+def test_group_with_a_rule_takes_nobody_by_hand(lead, sign_in):
+    saved = SavedFilter.objects.create(name="all", owner=lead, created_at=NOON, updated_at=NOON)
+    group = GroupFactory(rule=saved, rule_by=lead)
+    customer = CustomerFactory()
+
+    page = sign_in(lead).post(url("add_to_groups"), confirmed(customer, groups=[group.pk]))
+    job = jobs.run_now("add_to_groups", by=lead, ids=[customer.pk], groups=[group.pk])
+
+    assert list(page.context["form"].errors) == ["groups"]
+    assert (job.state, job.message) == (
+        "failed",
+        f"Nobody is put by hand into a group with a rule: {group.name}.",
+    )
+    assert not customer.groups.exists()
