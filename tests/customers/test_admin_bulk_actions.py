@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from customers.models import Binding, Customer, Event, Job, JobRow, SavedFilter
+from customers.models import Binding, Customer, Event, Job, JobRow, ListPreference, SavedFilter
 from customers.services import jobs
 from customers.services.bindings import bind
 from tests.factories import NOON, AgentFactory, CustomerFactory, GroupFactory, UserFactory
@@ -75,6 +75,22 @@ def test_page_tells_who_is_chosen_and_who_will_be_refused_and_why(agent, other_a
     assert [page.context[name] for name in ("total", "allowed", "refused")] == ["2", "1", refused]
     assert f'action="{url("bind", "?level=3")}"' in page.text
     assert not Job.objects.exists()
+
+
+def test_page_spells_out_the_view_that_is_ones_own_to_begin_with(lead, sign_in):
+    view = SavedFilter.objects.create(
+        name="VIPs", owner=lead, values={"level": ["3"]}, created_at=NOON, updated_at=NOON
+    )
+    ListPreference.objects.create(user=lead, default_view=view)
+    CustomerFactory.create_batch(2, level=3)
+    CustomerFactory(level=1)
+    values = {"action": "bind", "select_across": "1", "index": "0", "_selected_action": ["1"]}
+    client = sign_in(lead)
+
+    pages = [client.post(address, values) for address in (LIST, f"{LIST}?view=all")]
+
+    assert [page.context["total"] for page in pages] == ["2", "3"]
+    assert [page.context["url"] for page in pages] == [url("bind", "?level=3"), url("bind", "?view=all")]
 
 
 def test_counts_follow_the_answers_before_they_are_confirmed(agent, other_agent, lead, sign_in):
@@ -382,6 +398,6 @@ def test_group_with_a_rule_takes_nobody_by_hand(lead, sign_in):
     assert list(page.context["form"].errors) == ["groups"]
     assert (job.state, job.message) == (
         "failed",
-        f"Nobody is put by hand into a group with a rule: {group.name}.",
+        f"A rule decides who is in {group.name}; nobody is put in or taken out by hand.",
     )
     assert not customer.groups.exists()
