@@ -37,7 +37,10 @@ def _tell_status(parameters: Mapping[str, Any]) -> str:
 
 
 STATUS_SET = NotificationKind(
-    name="status_set", label=gettext_lazy("my status was set by somebody else"), tell=_tell_status
+    name="status_set",
+    label=gettext_lazy("my status was set by somebody else"),
+    tell=_tell_status,
+    is_personal=True,
 )
 
 

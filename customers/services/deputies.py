@@ -38,7 +38,10 @@ DEPUTYSHIP_PROPOSED = NotificationKind(
     name="deputyship_proposed", label=gettext_lazy("a deputy waits for approval"), tell=_tell_proposed
 )
 DEPUTYSHIP_APPROVED = NotificationKind(
-    name="deputyship_approved", label=gettext_lazy("a deputy of mine, or I as one, was approved"), tell=_tell_approved
+    name="deputyship_approved",
+    label=gettext_lazy("a deputy of mine, or I as one, was approved"),
+    tell=_tell_approved,
+    is_personal=True,
 )
 
 

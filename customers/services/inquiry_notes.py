@@ -56,4 +56,9 @@ def _tell(parameters: Mapping[str, Any]) -> str:
     return _("%(by)s gave you an inquiry.") % parameters
 
 
-TRANSFERRED = NotificationKind("inquiry_transferred", gettext_lazy("a colleague gave me an inquiry"), _tell)
+TRANSFERRED = NotificationKind(
+    name="inquiry_transferred",
+    label=gettext_lazy("a colleague gave me an inquiry"),
+    tell=_tell,
+    is_personal=True,
+)

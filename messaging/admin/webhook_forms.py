@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
@@ -65,7 +66,7 @@ class TargetForm(forms.ModelForm[Any]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        style = cleaned.get("style") or self.instance.style
+        style = cleaned.get("style") if "style" in self.fields else self.instance.style
         secret = cleaned.get("new_secret") or self.instance.secret
         if style == Style.STANDARD:
             if not secret:
@@ -127,13 +128,15 @@ class RobotForm(TargetForm):
             (kind.name, capfirst(str(kind.label))) for kind in parts.notification_kinds.values() if not kind.is_personal
         ]
         self.initial.setdefault("kinds", self.instance.kinds)
+        if not self.instance.pk:
+            self.initial.update(style=Style.DINGTALK, language=settings.LANGUAGE_CODE)
         self.fields["new_url"].help_text = _("As the chat tool shows it when you add the robot to the group.")
         if self.instance.pk:
             self.fields["new_url"].required = False
             self.fields["new_url"].help_text = _("Stored: %(url)s. Leave empty to keep it.") % {
                 "url": masked_url(self.instance.url)
             }
-        elif not self.fields["new_secret"].help_text:
+        else:
             self.fields["new_secret"].help_text = _(
                 "DingTalk: the one that begins with SEC. Feishu: the one of the signature check. WeCom has none."
             )
