@@ -22,14 +22,17 @@ from customers.models import (
     Account,
     Agent,
     ApiKey,
+    AutoReply,
     ContactValue,
     Customer,
     Group,
     Inquiry,
+    InquiryRating,
     LevelRule,
     Order,
     OrderLine,
     Product,
+    QuickReply,
     Review,
     Source,
     User,
@@ -42,6 +45,7 @@ from customers.services.bindings import bind
 from customers.services.deputies import propose
 from customers.services.merges import suggest
 from customers.services.mutes import mute
+from customers.services.ratings import rate
 from customers.services.trade_figures import rebuild_trade_figures
 from messaging.models import Broadcast
 from messaging.services.broadcasts import save_draft, send
@@ -98,6 +102,22 @@ QUESTIONS = [
     ("什么时候发货？", "", False),
     ("茶杯能用洗碗机吗？", "", False),
 ]
+QUICK_REPLIES = [
+    (
+        "hi",
+        "问候 Greeting",
+        "{nick}您好，请问有什么可以帮您？",
+        "Hello {nick}, how can I help?",
+    ),
+    ("fh", "发货 Shipping", "订单{order}会在48小时内发出。", "Your order {order} leaves within 48 hours."),
+    ("cm", "尺码 Sizes", "请告诉我身高和体重，我帮您选尺码。", "Tell me your height and weight and I choose the size."),
+    ("bye", "结束 Goodbye", "感谢光临{shop}，祝您生活愉快！", "Thank you for visiting {shop}. Have a nice day!"),
+]
+AUTO_REPLIES = [
+    ("greeting", "{nick}您好，{agent}马上就来。", "Hello {nick}, {agent} will be with you in a moment."),
+    ("all_busy", "客服都在忙，请稍等。", "All of us are busy; somebody will be with you soon."),
+    ("outside_hours", "我们{back_at}回来，请先留言。", "We are back at {back_at}. Please leave us a message."),
+]
 COMPLAINTS = ["差评！不给钱就追评。", "Bad. Refund me or I go on.", "和图片不一样。"]
 
 
@@ -131,6 +151,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_duplicates(at=at)
         _seed_broadcast(staff, at=at)
         seed_words(staff, at=at)
+        _seed_replies(staff)
         _seed_inquiries(staff, source, at=at)
         _seed_reception(staff, at=at)
         seed_outbox(staff, source, at=at)
@@ -346,6 +367,15 @@ def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:
             pass
 
 
+def _seed_replies(staff: dict[str, User]) -> None:
+    for code, title, text_zh, text_en in QUICK_REPLIES:
+        QuickReply.objects.create(code=code, title=title, text_zh=text_zh, text_en=text_en)
+    for kind, text_zh, text_en in AUTO_REPLIES:
+        AutoReply.objects.create(kind=kind, text_zh=text_zh, text_en=text_en)
+    own = "我是{agent}，很高兴为您服务！", "This is {agent}, what can I do for you?"
+    AutoReply.objects.create(kind=AutoReply.Kind.GREETING, agent=staff["ming"].agent, text_zh=own[0], text_en=own[1])
+
+
 def _seed_inquiries(staff: dict[str, User], source: Source, *, at: datetime) -> None:
     """Some new, open and closed ones, one of a banned buyer, and one that waited until somebody was online."""
     known = Customer.objects.bound().exclude(accounts__nick=BANNED_NICK).order_by("pk")
@@ -357,7 +387,9 @@ def _seed_inquiries(staff: dict[str, User], source: Source, *, at: datetime) -> 
         if reply and inquiry.agent:
             inquiries.answer(inquiry, text=reply, by=inquiry.agent.user, at=asked_at + timedelta(minutes=1))
         if is_closed and inquiry.agent:
-            inquiries.close(inquiry, by=inquiry.agent.user, at=asked_at + timedelta(minutes=5))
+            by, closed_at = inquiry.agent.user, asked_at + timedelta(minutes=5)
+            inquiries.close(inquiry, by=by, at=closed_at, result=Inquiry.Result.SOLVED)
+            rate(inquiry, score=number % 3, source=InquiryRating.Origin.INVITED, at=closed_at)
     _ask(BANNED_NICK, "为什么我下不了单？", source, at=at - timedelta(minutes=4))
     free = Customer.objects.unbound().order_by("-pk").values_list("accounts__nick", flat=True).first()
     for status in (Agent.Status.OFFLINE, Agent.Status.ONLINE):

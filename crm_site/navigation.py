@@ -12,6 +12,9 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+# The one entry that is no list.
+DESK = "desk"
+
 
 def stylesheet(request: HttpRequest) -> str:
     return static("crm_site/panel.css")
@@ -50,8 +53,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (
             _("Service"),
             [
+                (DESK, "headset_mic"),
                 ("customers.Inquiry", "forum"),
                 ("customers.Agent", "support_agent"),
+                ("customers.QuickReply", "quickreply"),
+                ("customers.AutoReply", "smart_toy"),
                 ("customers.Mute", "voice_over_off"),
                 ("customers.WorkingHours", "schedule"),
                 ("customers.ClosedDay", "event_busy"),
@@ -87,6 +93,10 @@ def own_links(request: HttpRequest) -> list[dict[str, str]]:
 def _items(request: HttpRequest, lists: list[tuple[str, str]]) -> list[dict[str, Any]]:
     items = []
     for label, icon in lists:
+        if label == DESK:
+            if request.user.has_perm("customers.view_inquiry"):
+                items.append({"title": _("Reception desk"), "icon": icon, "link": reverse("desk")})
+            continue
         model = apps.get_model(label)
         registered = admin.site.is_registered(model)
         if registered and admin.site.get_model_admin(model).has_view_permission(request):

@@ -3,6 +3,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from crm_site.health import healthz, readyz
+from customers.admin import desk
 from customers.admin.card import card_view
 
 urlpatterns = [
@@ -11,6 +12,7 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/card/", admin.site.admin_view(card_view), name="card"),
+    path("admin/desk/", include(desk.urls())),
     path("admin/", admin.site.urls),
     path("api/", include("crm_site.api")),
     path("", include("messaging.urls")),

@@ -55,7 +55,7 @@ def card_view(request: HttpRequest) -> HttpResponse:
         "has_more": len(found) > SHOWN_MATCHES,
     }
     if len(found) == 1:
-        shown |= _card(found[0], request, at=at)
+        shown |= card_of(found[0], request, at=at)
     elif found:
         shown["matches"] = _names([customer.pk for customer in found[:SHOWN_MATCHES]], request, at=at)
     return TemplateResponse(request, "admin/customers/card/page.html", shown)
@@ -73,7 +73,7 @@ def _names(customers: list[int], request: HttpRequest, *, at: datetime) -> list[
     return [(row.pk, customer_name(row)) for row in rows]
 
 
-def _card(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str, Any]:
+def card_of(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str, Any]:
     """What the card tells of one customer; a fixed number of queries."""
     user = signed_in(request)
     row = with_columns(Customer.objects.filter(pk=customer.pk), request, at).get()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,22 +21,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from customers.models import Agent, Customer, Inquiry, InquiryMessage, InquiryRouting
+from customers.models import Agent, Customer, Inquiry, InquiryRating, InquiryRouting
 from customers.services import inquiries
 from customers.services.routing_words import sentence
 
 from .base import Chip, PanelChangeList, ReadOnlyAdmin
 from .binding_forms import AgentForm
-from .cells import NOTHING, badge, moment, staff_name
+from .cells import NOTHING, moment
 from .customer_rows import customer_name, with_names
+from .inquiry_badges import rating_badge, state_badge
 from .staff import signed_in
+from .talk import talk
 
-KINDS = {
-    Inquiry.State.NEW: "warning",
-    Inquiry.State.OPEN: "info",
-    Inquiry.State.WAITING: "danger",
-    Inquiry.State.CLOSED: "plain",
-}
 RUNNING = ",".join((Inquiry.State.NEW, Inquiry.State.OPEN))
 
 
@@ -47,16 +42,6 @@ class AnswerForm(forms.Form):
         max_length=inquiries.LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 4, "placeholder": gettext_lazy("Write an answer")}),
     )
-
-
-@dataclass(frozen=True)
-class Said:
-    """A message as the page shows it."""
-
-    author: str
-    who: str
-    text: str
-    at: str
 
 
 class InquiryChangeList(PanelChangeList):
@@ -81,9 +66,9 @@ class InquiryChangeList(PanelChangeList):
 class InquiryAdmin(ReadOnlyAdmin):
     """Whoever sees a list sees only what the service lets him see; a lead and a manager see all."""
 
-    list_display = ("person", "state_badge", "agent_shown", "reason_shown", "opened", "last_message", "source")
-    list_filter = ("state", "agent", "source")
-    list_select_related = ("agent", "source")
+    list_display = ("person", "state_badge", "agent_shown", "reason_shown", "opened", "last_message", "rated", "source")
+    list_filter = ("state", "agent", "result", "rating__score", "source")
+    list_select_related = ("agent", "source", "rating")
     ordering = ("-last_message_at", "-pk")
     empty_list_text = gettext_lazy(
         "No inquiries yet. They come in by the API (POST /api/v1/inquiries/) when a buyer writes to the shop."
@@ -126,7 +111,7 @@ class InquiryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, inquiry: Inquiry) -> SafeString:
-        return badge(inquiry.get_state_display(), kind=KINDS[Inquiry.State(inquiry.state)])
+        return state_badge(inquiry)
 
     @admin.display(description=gettext_lazy("agent"), ordering="agent__display_name")
     def agent_shown(self, inquiry: Inquiry) -> str:
@@ -144,41 +129,35 @@ class InquiryAdmin(ReadOnlyAdmin):
     def last_message(self, inquiry: Inquiry) -> str:
         return moment(inquiry.last_message_at)
 
+    @admin.display(description=gettext_lazy("rating"))
+    def rated(self, inquiry: Inquiry) -> SafeString | str:
+        return rating_badge(getattr(inquiry, "rating", None))
+
 
 def inquiry_page(request: HttpRequest, inquiry: Inquiry, form: AnswerForm, *, at: datetime) -> TemplateResponse:
     """The conversation with what can be done; a fixed number of queries."""
     user = signed_in(request)
     customer = with_names(Customer.objects.select_related("agent"), request, at).get(pk=inquiry.customer_id)
     may_answer = Inquiry.objects.answerable_by(user).filter(pk=inquiry.pk).exists()
+    rating = InquiryRating.objects.filter(inquiry=inquiry).first()
     may_give = user.has_perm("customers.answer_any_inquiry") and not inquiry.is_closed()
     shown = {
         **admin.site.each_context(request),
         "title": _("Inquiry"),
         "inquiry": inquiry,
-        "state": badge(inquiry.get_state_display(), kind=KINDS[Inquiry.State(inquiry.state)]),
+        "state": state_badge(inquiry),
+        "rating": rating,
+        "rating_badge": rating_badge(rating),
         "customer": customer,
         "customer_name": customer_name(customer),
         "card_url": f"{reverse('card')}?{urlencode({'customer': customer.pk})}",
-        "said": _said(inquiry),
+        "said": talk(inquiry, user),
         "form": form if may_answer and not inquiry.is_closed() else None,
         "why_not": "" if may_answer else inquiries.why_may_not_answer(inquiry),
         "agent_form": AgentForm() if may_give else None,
         "routings": _routings(inquiry),
     }
     return TemplateResponse(request, "admin/customers/inquiry/page.html", shown)
-
-
-def _said(inquiry: Inquiry) -> list[Said]:
-    rows = InquiryMessage.objects.filter(inquiry=inquiry).select_related("user").order_by("pk")
-    return [
-        Said(
-            author=row.author,
-            who=staff_name(row.user) if row.user else row.get_author_display(),
-            text=row.text,
-            at=moment(row.at),
-        )
-        for row in rows
-    ]
 
 
 def _routings(inquiry: Inquiry) -> list[tuple[str, str]]:

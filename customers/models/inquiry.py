@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -30,6 +30,11 @@ class InquiryQuerySet(models.QuerySet["Inquiry"]):
     def unanswered(self) -> InquiryQuerySet:
         """Whose buyer waits for an answer; who has waited longest comes first."""
         return self.filter(waiting_since__isnull=False).order_by("waiting_since", "pk")
+
+    def with_last_text(self) -> InquiryQuerySet:
+        """Adds `last_text`: what was said last."""
+        said = InquiryMessage.objects.filter(inquiry=OuterRef("pk")).order_by("-pk")
+        return self.annotate(last_text=Subquery(said.values("text")[:1]))
 
     def closed_since(self, moment: datetime) -> InquiryQuerySet:
         return self.filter(state=Inquiry.State.CLOSED, closed_at__gt=moment)
@@ -171,6 +176,10 @@ class Inquiry(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:customers_inquiry_change", args=[self.pk])
+
+    def desk_url(self) -> str:
+        """The conversation at the reception desk."""
+        return reverse("desk-inquiry", args=[self.pk])
 
     def is_closed(self) -> bool:
         return self.state == self.State.CLOSED

@@ -53,6 +53,10 @@ class QuickReplyQuerySet(models.QuerySet["QuickReply"]):
         """The shop's and his own."""
         return self.filter(Q(owner=None) | Q(owner=user))
 
+    def visible_to(self, user: User) -> QuickReplyQuerySet:
+        """What he may use; whoever may write the shop's sees everybody's."""
+        return self if user.has_perm("customers.change_shop_replies") else self.usable_by(user)
+
     def editable_by(self, user: User) -> QuickReplyQuerySet:
         """Everybody his own; whoever may write the shop's, all."""
         if user.has_perm("customers.change_shop_replies"):

@@ -47,7 +47,7 @@ def tell_transfer(inquiry: Inquiry, *, agent: Agent, by: User, at: datetime) -> 
         User.objects.filter(pk=agent.user_id),
         TRANSFERRED.name,
         at=at,
-        url=inquiry.get_absolute_url(),
+        url=inquiry.desk_url(),
         parameters={"by": by.get_full_name() or by.get_username()},
     )
 

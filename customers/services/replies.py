@@ -27,9 +27,13 @@ class Ready(NamedTuple):
     text: str
 
 
+def language_of_shop() -> str:
+    return str(settings.LANGUAGE_CODE)
+
+
 def language_of(customer: Customer) -> str:
     """The language in which a customer is answered."""
-    return customer.language or settings.LANGUAGE_CODE
+    return customer.language or language_of_shop()
 
 
 def quick_replies(inquiry: Inquiry, *, user: User) -> list[Ready]:
