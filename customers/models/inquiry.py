@@ -32,8 +32,9 @@ class InquiryQuerySet(models.QuerySet["Inquiry"]):
         return self.filter(waiting_since__isnull=False).order_by("waiting_since", "pk")
 
     def with_last_text(self) -> InquiryQuerySet:
-        """Adds `last_text`: what was said last."""
+        """Adds `last_text`: what a person said last."""
         said = InquiryMessage.objects.filter(inquiry=OuterRef("pk")).order_by("-pk")
+        said = said.exclude(author=InquiryMessage.Author.AUTOMATIC)
         return self.annotate(last_text=Subquery(said.values("text")[:1]))
 
     def closed_since(self, moment: datetime) -> InquiryQuerySet:

@@ -318,6 +318,8 @@
         state.files = [];
         const text = inTalk("[data-text]");
         if (text) {
+            // the skin would look for a text field beside every file field
+            inTalk("[data-file]").hasChangeListener = true;
             text.value = draft(state.talk.inquiry);
             grow(text);
             if (window.matchMedia("(width >= 1024px)").matches) {
