@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from blocklist.models import Ban
 from blocklist.services.bans import ban_purchases
 from customers import identity
+from customers.bulk import insert_from
 from customers.identity import Identity
 from customers.models import (
     Account,
@@ -38,7 +39,7 @@ from customers.models import (
     User,
 )
 from customers.models.customer import CustomerQuerySet
-from customers.services import inquiries, rfm
+from customers.services import group_rules, inquiries, rfm, saved_filters
 from customers.services.agents import set_status
 from customers.services.api_keys import hash_key
 from customers.services.bindings import bind
@@ -145,7 +146,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_thresholds()
         rebuild_trade_figures(at=at)
         rfm.refresh(at=at)
-        _seed_groups()
+        _seed_groups(staff, at=at)
         _seed_bindings(staff, at=at)
         _seed_bans(staff, at=at)
         _seed_duplicates(at=at)
@@ -297,16 +298,21 @@ def _seed_thresholds() -> None:
         LevelRule.objects.create(level=level, trade_amount=amount, trade_count=count)
 
 
-def _seed_groups() -> None:
+def _seed_groups(staff: dict[str, User], *, at: datetime) -> None:
+    """Two that people fill, and one that a rule does."""
     for name, condition in (("回头客 Regulars", {"trade_count__gte": 2}), ("杭州 Hangzhou", {"city": "杭州市"})):
         group = Group.objects.create(name=name)
-        Customer.groups.through.objects.bulk_create(
-            (
-                Customer.groups.through(group_id=group.pk, customer_id=customer)
-                for customer in Customer.objects.filter(**condition).values_list("pk", flat=True)
-            ),
-            batch_size=BATCH,
-        )
+        members = Customer.objects.filter(**condition)
+        insert_from(Customer.groups.through, members, customer=F("pk"), group=group)
+    leaving = saved_filters.create(
+        "要流失的老客 Regulars about to leave",
+        by=staff["lin"],
+        at=at,
+        values={"rfm_segment": ["at_risk", "cannot_lose"]},
+        is_shared=True,
+    )
+    group = Group.objects.create(name="待挽回 To win back", rule=leaving, rule_by=staff["lin"])
+    group_rules.refresh(group, at=at)
 
 
 def share(rows: CustomerQuerySet, part: int, parts: int) -> CustomerQuerySet:

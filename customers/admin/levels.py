@@ -10,14 +10,16 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from customers.models import Customer, LevelChange, LevelRule
-from customers.services import thresholds
+from customers.services import levels, thresholds
 
 from .base import ReadOnlyAdmin
 from .cells import money, staff_name
@@ -83,6 +85,10 @@ class ThresholdsForm(forms.Form):
 class LevelRuleAdmin(ReadOnlyAdmin):
     """No list: four levels stand on one page."""
 
+    def get_urls(self) -> list[URLPattern]:
+        follow = self.admin_site.admin_view(follow_view)
+        return [path("follow/<int:pk>/", follow, name="customers_levelrule_follow"), *super().get_urls()]
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -115,12 +121,27 @@ def _saved(request: HttpRequest, form: ThresholdsForm, *, downwards: bool, at: d
     return redirect(job)
 
 
+@require_POST
+def follow_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let trade figures decide the level of this customer again."""
+    by = signed_in(request)
+    customer = get_object_or_404(Customer.objects.visible_to(by), pk=pk)
+    if levels.follow_figures(Customer.objects.filter(pk=pk), by=by, at=timezone.now()):
+        messages.success(request, _("Trade figures decide this level again."))
+    else:
+        messages.warning(request, _("Nothing was changed: the level is not set by hand, or not yours to change."))
+    return redirect(customer)
+
+
 def level_box(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
     """Why the customer has his level: the last changes, each with who and when or with the figures that reached it."""
     changes = LevelChange.objects.filter(customer=customer).select_related("by").order_by("-pk")[:SHOWN_CHANGES]
     return {
+        "customer_id": customer.pk,
         "level": customer.get_level_display(),
         "basis": customer.get_level_basis_display(),
+        "may_follow": customer.level_basis != Customer.LevelBasis.FIGURES
+        and Customer.objects.editable_by(signed_in(request)).filter(pk=customer.pk).exists(),
         "changes": [(change, why(change), staff_name(change.by)) for change in changes],
     }
 

@@ -53,6 +53,26 @@ def set_level(customers: CustomerQuerySet, *, level: int, by: User, at: datetime
     return len(ids)
 
 
+def follow_figures(customers: CustomerQuerySet, *, by: User, at: datetime) -> int:
+    """Let trade figures decide again where a level was set by hand, of those whom `by` may edit; return how many.
+
+    Their level goes up or down to what they have earned; who is held (banned) does not go up. Repeating is safe.
+    Raises MayNotSetLevel without the right.
+    """
+    if not by.has_perm("customers.change_customer"):
+        raise MayNotSetLevel(_("You may not change the level of customers."))
+    with transaction.atomic():
+        ids = _locked(customers.editable_by(by).exclude(level_basis=Basis.FIGURES))
+        changed, rules = Customer.objects.filter(pk__in=ids), list(LevelRule.objects.all())
+        if ids:
+            reason = _("follows the trade figures again")
+            audit.record("customer.level_set", changed, by=by, at=at, fields=["level"], reason=reason)
+            changed.update(level_basis=Basis.FIGURES, updated_at=at)
+            _follow_figures(rising(changed, rules, at=at), rules, by=by, at=at, reason=reason)
+            _follow_figures(falling(changed, rules), rules, by=by, at=at, reason=reason)
+    return len(ids)
+
+
 def raise_levels(customers: CustomerQuerySet, *, at: datetime) -> int:
     """Raise those of the customers whose trade figures have earned more than they have; return how many.
 

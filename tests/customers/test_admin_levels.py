@@ -120,3 +120,15 @@ def test_customer_page_says_why_the_level(lead, sign_in, now):
 
     texts = ["Why this level", "a long friendship", "by trade figures: 2 trades, 30.50", ">automatic<"]
     assert [text in page.text for text in texts] == [True] * len(texts)
+
+
+def test_customer_page_lets_trade_figures_decide_again(agent, other_agent, sign_in, settings):
+    settings.AGENTS_SEE_CUSTOMERS = "read"
+    mine, others = (CustomerFactory(agent=one, level=2, level_basis="by_hand") for one in (agent, other_agent))
+    client = sign_in(agent.user)
+
+    offered = ["Let trade figures decide again" in client.get(one.get_absolute_url()).text for one in (mine, others)]
+    for customer in (mine, others):
+        client.post(f"{PAGE}follow/{customer.pk}/")
+
+    assert (offered, levels_now()) == ([True, False], [0, 2])

@@ -117,3 +117,20 @@ def test_without_thresholds_nobody_rises(db, now):
     CustomerFactory(trade_amount=9999, trade_count=99)
 
     assert levels.raise_levels(everybody(), at=now) == 0
+
+
+def test_trade_figures_decide_again_where_a_person_lets_them(thresholds, lead, agent, now):
+    up, down, banned, free = (CustomerFactory(trade_amount=amount) for amount in (600, 5, 600, 5))
+    BanFactory(customer=banned)
+    Customer.objects.filter(pk__in=[up.pk, banned.pk]).update(level=1, level_basis="held")
+    Customer.objects.filter(pk__in=[down.pk]).update(level=3, level_basis="by_hand")
+    Customer.objects.filter(pk=free.pk).update(level=3)
+
+    counts = [levels.follow_figures(everybody(), by=lead, at=now) for _ in range(2)]
+
+    assert (counts, level_of(up, down, banned, free)) == ([3, 0], [3, 0, 1, 3])
+    assert set(everybody().values_list("level_basis", flat=True)) == {"figures"}
+    reason = "follows the trade figures again"
+    assert changes() == [(up.pk, 1, 3, lead.pk, reason), (down.pk, 3, 0, lead.pk, reason)]
+    with pytest.raises(levels.MayNotSetLevel):
+        levels.follow_figures(everybody(), by=UserFactory(), at=now)
