@@ -73,6 +73,14 @@ def follow_figures(customers: CustomerQuerySet, *, by: User, at: datetime) -> in
     return len(ids)
 
 
+def take_over_level(kept: Customer, merged: Customer, *, by: User, at: datetime) -> None:
+    """Record the higher level of whoever is merged into another as his. Runs inside the transaction of the merge."""
+    if merged.level > kept.level:
+        one = Customer.objects.filter(pk=kept.pk)
+        reason = _("taken over from the customer who was merged into this one")
+        _write(one, level=Value(merged.level), basis=Value(merged.level_basis), by=by, at=at, reason=reason)
+
+
 def raise_levels(customers: CustomerQuerySet, *, at: datetime) -> int:
     """Raise those of the customers whose trade figures have earned more than they have; return how many.
 

@@ -19,6 +19,7 @@ from customers.parts import parts
 
 from . import audit
 from .jobs import JobKind, start
+from .levels import take_over_level
 from .trade_figures import refresh_trade_figures
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def merge(kept: Customer, merged: Customer, *, by: User, at: datetime, reason: s
         kept, merged = current[kept.pk], current[merged.pk]
         _check(kept, merged, by=by)
         moved = _move(kept, merged, by=by, at=at)
+        take_over_level(kept, merged, by=by, at=at)
         _take_over(kept, merged)
         Duplicate.objects.filter(first=merged).delete()
         Duplicate.objects.filter(second=merged).delete()

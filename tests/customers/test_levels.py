@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 
 from customers.models import Customer, Event, LevelChange, LevelRule
 from customers.services import levels
+from customers.services.merges import merge
 from customers.services.orders import update_order
 from customers.services.trade_figures import rebuild_trade_figures
 from tests.factories import NOON, BanFactory, CustomerFactory, OrderFactory, UserFactory
@@ -134,3 +135,13 @@ def test_trade_figures_decide_again_where_a_person_lets_them(thresholds, lead, a
     assert changes() == [(up.pk, 1, 3, lead.pk, reason), (down.pk, 3, 0, lead.pk, reason)]
     with pytest.raises(levels.MayNotSetLevel):
         levels.follow_figures(everybody(), by=UserFactory(), at=now)
+
+
+def test_higher_level_of_a_merged_customer_is_recorded_as_taken_over(lead, now):
+    kept, merged = CustomerFactory(level=1), CustomerFactory(level=3, level_basis="by_hand")
+
+    merge(kept, merged, by=lead, at=now)
+
+    assert level_of(kept, merged) == [3, 0]
+    assert Customer.objects.get(pk=kept.pk).level_basis == "by_hand"
+    assert changes() == [(kept.pk, 1, 3, lead.pk, "taken over from the customer who was merged into this one")]
