@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from customers.models import Customer, Order, User
-from customers.services.orders import update_order
+from customers.services.orders import MayNotChangeOrder, update_order
 
 from .staff import asks_for_json, came_from, signed_in
 
@@ -65,11 +65,12 @@ def _write(request: HttpRequest, pk: int, form: forms.Form, *, done: str) -> Htt
     if not user.has_perm("customers.view_order"):
         raise PermissionDenied
     order = get_object_or_404(Order.objects.visible_to(user), pk=pk)
-    if not Order.objects.editable_by(user).filter(pk=order.pk).exists():
-        return _answer(request, order, error=_("You may not change the orders of this customer."), status=403)
     if not form.is_valid():
         return _answer(request, order, error=" ".join(_sentences(form)), status=400)
-    update_order(order, at=timezone.now(), by=user, **form.cleaned_data)
+    try:
+        update_order(order, at=timezone.now(), by=user, **form.cleaned_data)
+    except MayNotChangeOrder as error:
+        return _answer(request, order, error=str(error), status=403)
     return _answer(request, order, done=done)
 
 

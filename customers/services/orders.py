@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from customers import gates, locks
 from customers.bulk import update_rows
@@ -139,13 +141,21 @@ def _record(facts: OrderFacts, *, source: Source, buyer: Identity, held: bool, a
     return order
 
 
+class MayNotChangeOrder(PermissionDenied):
+    """The staff user may not change the orders of this customer. The message says so."""
+
+
 def update_order(order: Order, *, at: datetime, by: User | None = None, **facts: object) -> Order:
     """Write what changed of an order (status, payment, times, memo, flag) and keep its customer's trade figures.
 
     Accepts fields of Order by name. The time that belongs to a new status is set to `at` where none is told. A change
     of the staff's own words, memo and flag, is audited, so that an import leaves them alone from then on.
     Repeating is safe. The gate is not asked: the order is already the shop's.
+
+    Raises MayNotChangeOrder where a staff user does it who may not change the order's customer.
     """
+    if by is not None and not Order.objects.editable_by(by).filter(pk=order.pk).exists():
+        raise MayNotChangeOrder(_("You may not change the orders of this customer."))
     changed = _apply(order, facts, at=at)
     if not changed:
         return order

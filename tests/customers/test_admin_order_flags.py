@@ -92,6 +92,21 @@ def test_whoever_may_not_edit_the_customer_may_not_flag_his_order(settings, othe
     assert words(order) == (1, "old")
 
 
+def test_api_refuses_a_staff_user_what_the_panel_refuses(settings, other_agent, agent, key_client, order):
+    settings.AGENTS_SEE_CUSTOMERS = "read"
+    path = f"/api/v1/orders/{order.pk}/"
+
+    refused = key_client("orders:write", user=other_agent.user).patch(path, {"flag": 1})
+
+    assert (refused.status_code, refused.json()["detail"], words(order)) == (
+        403,
+        "You may not change the orders of this customer.",
+        (0, "old"),
+    )
+    assert key_client("orders:write", user=agent.user).patch(path, {"flag": 1}).status_code == 200
+    assert key_client("orders:write").patch(path, {"flag": 2}).status_code == 200
+
+
 def test_flag_and_memo_need_the_rights(sign_in, order, agent):
     assert sign_in(UserFactory()).post(door("flag", order), {"flag": "1"}).status_code == 403
     assert sign_in(agent.user).get(door("flag", order)).status_code == 405

@@ -9,7 +9,9 @@ from blocklist.models import Attempt
 from customers.models import Binding, ContactValue, Customer, CustomerNote, LevelChange
 from customers.parts import Viewer
 from customers.services import audit
+from customers.services.bindings import bind
 from customers.services.contacts import reveal
+from customers.services.levels import set_level
 from customers.services.orders import update_order
 from customers.services.timeline import kinds_for, timeline
 from messaging.models import Delivery, OptOut
@@ -182,6 +184,17 @@ def test_edits_of_his_orders_are_told_without_their_values(customer, agent):
     page = timeline(customer, viewer=Viewer(user=agent.user), at=at(20), kinds=["edit"])
 
     assert told(page) == [("order_edit", "Order changed: seller's memo, flag", "", "ming")]
+
+
+def test_binding_and_level_are_told_once_though_they_are_audited_too(customer, agent, manager):
+    one = Customer.objects.filter(pk=customer.pk)
+    bind(one, agent=agent, by=manager, at=at(1))
+    set_level(one, level=3, by=manager, at=at(2), reason="gift")
+
+    assert told(timeline(customer, viewer=Viewer(user=manager), at=at(20))) == [
+        ("level", "Level: store customer → VIP member", "gift", "manager"),
+        ("binding", "Bound to Ming", "", "manager"),
+    ]
 
 
 def test_who_looked_at_contact_data_is_for_those_who_see_the_audit(customer, agent, lead):
