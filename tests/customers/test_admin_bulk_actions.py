@@ -401,3 +401,17 @@ def test_group_with_a_rule_takes_nobody_by_hand(lead, sign_in):
         f"A rule decides who is in {group.name}; nobody is put in or taken out by hand.",
     )
     assert not customer.groups.exists()
+
+
+def test_list_that_does_not_count_all_offers_all_that_match_without_a_number(lead, sign_in, monkeypatch):
+    monkeypatch.setattr("customers.admin.capped.LIMIT", 60)
+    CustomerFactory.create_batch(51)
+    client = sign_in(lead)
+
+    counted = client.get(LIST).text
+    monkeypatch.setattr("customers.admin.capped.LIMIT", 2)
+    monkeypatch.setattr("customers.admin.customers.CustomerAdmin.list_per_page", 10)
+    capped = client.get(LIST).text
+
+    assert ("Select all 51 customers" in counted, "Select all that match" in counted) == (True, False)
+    assert ("Select all 51 customers" in capped, "Select all that match" in capped) == (False, True)
