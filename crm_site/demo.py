@@ -54,6 +54,7 @@ from messaging.services.broadcasts import save_draft, send
 from messaging.services.work import work
 from messaging.signals import WorkKind
 
+from .demo_jobs import seed_jobs
 from .demo_outbox import seed_outbox
 from .demo_words import seed_words
 from .roles import AGENT, LEAD, MANAGER
@@ -158,6 +159,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_inquiries(staff, source, at=at)
         _seed_reception(staff, at=at)
         seed_outbox(staff, source, at=at)
+        seed_jobs(staff, at=at)
 
 
 def _seed_staff(source: Source, *, at: datetime) -> dict[str, User]:

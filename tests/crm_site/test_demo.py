@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from blocklist.models import Ban
 from crm_site import demo
-from customers.models import Agent, Customer, Event, Order, Product
+from customers.models import Agent, Customer, Event, Job, Order, Product
 from customers.services.trade_figures import rebuild_trade_figures
 from messaging.models import Broadcast
 from messaging.services.broadcasts import ledger
@@ -23,6 +23,7 @@ def test_demo_shop_is_a_working_shop(client):
     assert broadcast.state == Broadcast.State.FINISHED
     assert counted.total == broadcast.customers().count() == counted.by_state["sent"] + counted.by_state["excluded"]
     assert Event.objects.filter(verb="ban.set").exists()
+    assert Job.objects.filter(kind="bind", state="finished").count() == 1
 
 
 def test_demo_shop_is_the_same_each_time(django_db_blocker):
