@@ -33,7 +33,10 @@ def _tell_handed_over(parameters: Mapping[str, Any]) -> str:
 
 
 CUSTOMERS_HANDED_OVER = NotificationKind(
-    name="customers_handed_over", label=gettext_lazy("customers were handed over to me"), tell=_tell_handed_over
+    name="customers_handed_over",
+    label=gettext_lazy("customers were handed over to me"),
+    tell=_tell_handed_over,
+    is_personal=True,
 )
 
 

@@ -147,13 +147,32 @@ class RobotAdmin(TargetAdmin):
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """The log: opened for one target (`?target=`), or all of them."""
 
-    list_display = ("created", "target_link", "event", "state_badge", "attempts", "answer", "error", "next_attempt")
+    list_display = (
+        "created",
+        "target_link",
+        "event_shown",
+        "state_badge",
+        "attempts",
+        "answer",
+        "error",
+        "next_attempt",
+    )
     list_filter = ("state",)
     list_select_related = ("target",)
     ordering = ("-pk",)
     show_facets = admin.ShowFacets.NEVER
     actions = ("replay",)
-    fields = ("target_link", "event", "webhook_id", "state_badge", "attempts", "answer", "error", "created", "content")
+    fields = (
+        "target_link",
+        "event_shown",
+        "webhook_id",
+        "state_badge",
+        "attempts",
+        "answer",
+        "error",
+        "created",
+        "content",
+    )
     empty_list_text = gettext_lazy("Nothing went out yet.")
 
     def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Paginator[WebhookDelivery]:
@@ -185,6 +204,12 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         return format_html(
             '<a class="crm-link" href="{}">{}</a>', f"?{urlencode({'target': row.target_id})}", row.target
         )
+
+    @admin.display(description=gettext_lazy("event"))
+    def event_shown(self, row: WebhookDelivery) -> str:
+        """By its name for software, in words where it is news for people."""
+        kind = parts.notification_kinds.get(row.event)
+        return str(kind.label) if kind else row.event
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, row: WebhookDelivery) -> SafeString:

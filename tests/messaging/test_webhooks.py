@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from customers.models import Event, InquiryMessage, Notification
 from customers.services.notifications import sentence
@@ -17,6 +18,7 @@ from messaging.services.work import wake_stalled
 from messaging.signals import WorkKind, work_waiting
 from tests.factories import NOON, AccountFactory, EndpointFactory, InquiryFactory, SourceFactory
 from tests.messaging.webhook_sink import Reply
+from tests.parallel import Parallel
 
 pytestmark = pytest.mark.django_db
 
@@ -317,6 +319,30 @@ def test_worker_whose_lease_has_ended_settles_nothing(endpoint, sink, answered, 
     assert other[1] != token
     assert WebhookDelivery.objects.values_list("state", "token").get() == ("waiting", other[1])
     assert WebhookTarget.objects.get().not_before == other[0].not_before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_side_by_side_send_everything_once_and_each_target_in_order(sink, agent):
+    inquiry = InquiryFactory(agent=agent)
+    for number in range(2):
+        EndpointFactory(url=f"{sink.url}/{number}")
+    for number in range(30):
+        message = InquiryMessage.objects.create(inquiry=inquiry, author="automatic", text=str(number), at=NOON)
+        outbox.tell_answer(message)
+
+    def work():
+        while delivering.deliver_batch(clock=timezone.now):
+            pass
+
+    with Parallel() as side:
+        for _worker in range(3):
+            side.start(work)
+    work()
+
+    told = [(request.path, request.json["data"]["text"]) for request in sink.received]
+    expected = [str(number) for number in range(30)]
+    assert [[text for path, text in told if path == f"/hook/{number}"] for number in range(2)] == [expected] * 2
+    assert WebhookDelivery.objects.filter(state="delivered", attempts=1).count() == 60
 
 
 def test_scheduler_wakes_what_is_due_only(endpoint, answered, clock):
