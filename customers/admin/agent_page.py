@@ -80,7 +80,8 @@ def agent_page(agent: Agent, request: HttpRequest, *, at: datetime) -> dict[str,
 
 
 def with_load(agents: Any, *, at: datetime) -> Any:
-    return agents.with_running_inquiries().with_customers(active_since=at - ACTIVE_FOR)
+    """With what a lead reads of an agent's load."""
+    return agents.with_running_inquiries().with_customers().with_active_customers(since=at - ACTIVE_FOR)
 
 
 def status_badge(agent: Agent, *, at: datetime) -> SafeString:

@@ -108,8 +108,18 @@ class AgentAdmin(PanelAdmin):
         return AgentChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        loaded: QuerySet[Any] = with_load(Agent.objects.all(), at=timezone.now())
+        agents = Agent.objects.all()
+        loaded: QuerySet[Any] = (
+            with_load(agents, at=timezone.now())
+            if request.user.has_perm("customers.change_agent")
+            else agents.with_running_inquiries().with_customers()
+        )
         return loaded
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """How many customers are active is a lead's to compare."""
+        is_lead = request.user.has_perm("customers.change_agent")
+        return [name for name in self.list_display if is_lead or name != "active_count"]
 
     def get_urls(self) -> list[URLPattern]:
         doors: list[tuple[str, Callable[..., HttpResponse], str]] = [

@@ -13,11 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 if TYPE_CHECKING:
-    from .customer import Customer
+    from .customer import Customer, CustomerQuerySet
     from .user import User
 
 # Inquiries that run with an agent: a waiting one has none.
 RUNNING = Count("inquiries", filter=Q(inquiries__state__in=["new", "open"]))
+
+
+def _bound() -> CustomerQuerySet:
+    from .customer import Customer  # noqa: PLC0415  (a customer knows his agent; this goes the other way)
+
+    return Customer.objects.unmerged().filter(agent=OuterRef("pk"))
 
 
 def _count(customers: models.QuerySet[Customer]) -> Coalesce:
@@ -59,12 +65,13 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         """Adds `running_count`, by its index alone."""
         return self.annotate(running_count=RUNNING)
 
-    def with_customers(self, *, active_since: datetime) -> AgentQuerySet:
-        """Adds `customer_count` and, of them, `active_count`: who bought or asked since."""
-        from .customer import Customer  # noqa: PLC0415  (a customer knows his agent; this goes the other way)
+    def with_customers(self) -> AgentQuerySet:
+        """Adds `customer_count`."""
+        return self.annotate(customer_count=_count(_bound()))
 
-        bound = Customer.objects.unmerged().filter(agent=OuterRef("pk"))
-        return self.annotate(customer_count=_count(bound), active_count=_count(bound.active_since(active_since)))
+    def with_active_customers(self, *, since: datetime) -> AgentQuerySet:
+        """Adds `active_count`: his customers who bought or asked since. It looks at each of them."""
+        return self.annotate(active_count=_count(_bound().active_since(since)))
 
     def least_busy(self) -> Agent | None:
         """Who has the fewest running inquiries; of several, who came to the shop first."""

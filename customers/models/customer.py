@@ -165,8 +165,8 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         """Who bought or asked since."""
         from .inquiry import Inquiry  # noqa: PLC0415  (an inquiry knows its customer; this goes the other way)
 
-        asked = Inquiry.objects.filter(customer=OuterRef("pk"), opened_at__gte=moment)
-        return self.filter(Q(last_trade_at__gte=moment) | Exists(asked))
+        asked = Inquiry.objects.filter(opened_at__gte=moment)
+        return self.filter(Q(last_trade_at__gte=moment) | Q(pk__in=asked.values("customer")))
 
     def with_account(self) -> CustomerQuerySet:
         return self.filter(Exists(Account.objects.filter(customer=OuterRef("pk"))))

@@ -199,16 +199,15 @@ def test_lead_who_gives_an_inquiry_is_named(write, agent, other_agent, lead):
 def test_fifty_buyers_in_parallel_overrun_no_capacity_and_each_has_one_owner_or_waits():
     source = SourceFactory()
     team = AgentFactory.create_batch(3, capacity=10)
-    start = threading.Barrier(10)
+    start = threading.Barrier(50)
 
     def write(number):
-        start.wait(timeout=10)
-        for count in range(5):
-            buyer = Identity(source_id=source.pk, nick=f"buyer-{number}-{count}")
-            inquiries.receive(buyer, source=source, text="Hello", at=NOON)
+        start.wait(timeout=20)
+        buyer = Identity(source_id=source.pk, nick=f"buyer-{number}")
+        inquiries.receive(buyer, source=source, text="Hello", at=NOON)
 
     with Parallel() as side:
-        for number in range(10):
+        for number in range(50):
             side.start(write, number)
 
     loads = Agent.objects.with_running_inquiries().order_by("pk").values_list("running_count", flat=True)
