@@ -14,6 +14,7 @@ from .services.exports import ExportCustomers
 from .services.group_rules import RULE_STOPPED, RefreshGroups
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
+from .services.reverts import RevertImport
 from .services.rfm import RefreshRfm
 from .services.thresholds import ApplyThresholds
 
@@ -40,7 +41,7 @@ def register() -> None:
     parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
     parts.job_kinds[ExportCustomers.name] = ExportCustomers
     parts.bulk_actions[:0] = ACTIONS  # first in the menu
-    parts.job_kinds.update({kind.name: kind for kind in (work.TryImport, work.Import)})
+    parts.job_kinds.update({kind.name: kind for kind in (work.TryImport, work.Import, RevertImport)})
     parts.merge_parts += MERGE_PARTS
     parts.boxes.append(Box(name="merge", template="admin/customers/duplicate/box.html", context=merge_box))
     parts.job_kinds[hand_overs.HandOverStock.name] = hand_overs.HandOverStock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from customers.imports import csv_mapping, uploads, work
 from customers.imports.csv_kinds import KINDS
 from customers.imports.files import WrongFile
 from customers.models import ImportRun, Source
+from customers.services.reverts import RevertImport, reason_label
 
 from .cells import badge, moment, staff_name
 from .staff import signed_in
@@ -181,6 +183,13 @@ def _shown_rows(request: HttpRequest, kind: str, chosen: list[str], rows: list[l
     ]
 
 
+@permission_required("customers.revert_importrun", raise_exception=True)
+@require_POST
+def revert_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Revert the import; without `is_sure`, tell what that would do."""
+    return _ask(request, pk, partial(work.revert, is_trial="is_sure" not in request.POST))
+
+
 @may_import
 @require_POST
 def try_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -198,7 +207,7 @@ def _ask(request: HttpRequest, pk: int, service: Any) -> HttpResponseRedirect:
     try:
         service(run, by=signed_in(request), at=timezone.now())
     except uploads.AlreadyStarted:
-        messages.warning(request, _("This import is at work already, or its file is not kept any more."))
+        messages.warning(request, _("This import is at work already, or is over, or its file is not kept any more."))
     return redirect(run)
 
 
@@ -221,6 +230,7 @@ def run_page(request: HttpRequest, run: ImportRun) -> HttpResponse:
         "may_try": may_go_on and run.state == State.UPLOADED and run.forecast is None and is_ready(run),
         "may_map": may_go_on and run.state in uploads.BEFORE_IT_RUNS,
         "may_start_again": may_go_on and (run.state == State.FAILED or is_stopped(run)),
+        **_revert(request, run, is_moving=is_moving),
         "forecast": [(kind_label(kind), counts) for kind, counts in (run.forecast or {}).items()],
         "created": counted(run.created_counts),
         "mapping": [(_field_label(run, field), column) for field, column in run.mapping.items()],
@@ -236,6 +246,27 @@ def run_page(request: HttpRequest, run: ImportRun) -> HttpResponse:
     return _rendered(request, "page", _("Import of %(file)s") % {"file": run.file_name}, context)
 
 
+def _revert(request: HttpRequest, run: ImportRun, *, is_moving: bool) -> dict[str, Any]:
+    """What a revert deleted and kept, or would, and what may be asked for."""
+    told = run.revert_counts
+    over = run.state in (State.FINISHED, State.FAILED) and any(run.created_counts.values())
+    may = over and not is_moving and request.user.has_perm("customers.revert_importrun")
+    is_trial = bool(told) and told["is_trial"]
+    kept = [
+        (kind_label(kind), reason_label(why), count)
+        for kind, reasons in told.get("kept", {}).items()
+        for why, count in reasons.items()
+    ]
+    return {
+        "gone": counted(told.get("gone", {})),
+        "kept": kept,
+        "was_reverted": bool(told) and not is_trial,
+        "is_revert_told": is_trial and run.state != State.REVERTED,
+        "may_ask_revert": may,
+        "may_revert": may and is_trial and bool(told["gone"]),
+    }
+
+
 def progress_as_json(run: ImportRun) -> JsonResponse:
     """What the page of a run shows while it moves; its script asks every second."""
     return JsonResponse(_progress(run))
@@ -246,12 +277,18 @@ def _progress(run: ImportRun) -> dict[str, Any]:
     is_moving = bool(job and job.is_under_way())
     leased = bool(job and job.leased_until and job.leased_until > timezone.now())
     return {
-        "step": run.get_step_display() if run.step else _("waiting for a worker"),
-        "done": job.done_count if job else 0,
+        "step": _step(run),
+        "done": job.done_count + (job.refused_count if job.kind == RevertImport.name else 0) if job else 0,
         "total": (job.total or 0) if job else 0,
         "waits": is_moving and not leased,
         "is_moving": is_moving,
     }
+
+
+def _step(run: ImportRun) -> str:
+    if run.job and run.job.kind == RevertImport.name:
+        return _("looking through the rows of this import")
+    return run.get_step_display() if run.step else _("waiting for a worker")
 
 
 def is_ready(run: ImportRun) -> bool:

@@ -52,6 +52,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
             "<int:pk>/columns/": (pages.columns_view, "columns"),
             "<int:pk>/try/": (pages.try_view, "try"),
             "<int:pk>/start/": (pages.start_view, "start"),
+            "<int:pk>/revert/": (pages.revert_view, "revert"),
             "<int:pk>/progress/": (self.progress_view, "progress"),
             "<int:pk>/rejects/": (self.download_rejects, "rejects"),
         }

@@ -37,10 +37,22 @@ def keep_buyers(buyers: Sequence[ToldBuyer], loading: Loading) -> list[int | Non
     """
     found = find_customers([buyer.identity for buyer in buyers])
     update_rows(Customer, fill_regions(buyers, found), ["province", "city"])
-    ids = _make_customers(buyers, [customer.pk if customer else None for customer in found], loading)
+    ids = _make_customers(buyers, known_ids(buyers, found), loading)
     loading.insert(Account, new_accounts(buyers, ids), source_id=loading.source.pk)
     loading.insert(ContactValue, new_contacts(buyers, ids))
     return ids
+
+
+def known_ids(buyers: Sequence[ToldBuyer], found: Sequence[Customer | None]) -> list[int | None]:
+    """The ids of those found, and of those whom only another row, by what it tells besides the account, finds."""
+    accounts = {
+        account_number(buyer.identity): customer.pk for buyer, customer in zip(buyers, found, strict=True) if customer
+    }
+    accounts.pop("", None)
+    return [
+        customer.pk if customer else accounts.get(account_number(buyer.identity))
+        for buyer, customer in zip(buyers, found, strict=True)
+    ]
 
 
 def fill_regions(buyers: Sequence[ToldBuyer], found: Sequence[Customer | None]) -> list[Customer]:

@@ -14,7 +14,7 @@ from customers.models import Order, OrderLine, Product, Source
 from customers.services.orders import would_change
 from customers.services.people import find_customers
 
-from .buyers import ToldBuyer, fill_regions, names_of, new_accounts, new_contacts
+from .buyers import ToldBuyer, fill_regions, known_ids, names_of, new_accounts, new_contacts
 from .products import renew_known
 from .renewal import ExportedOrder, lines_differ, product_key
 
@@ -53,7 +53,7 @@ class Forecast:
 
     def buyers(self, buyers: Sequence[ToldBuyer]) -> None:
         found = find_customers([buyer.identity for buyer in buyers])
-        ids = [customer.pk if customer else None for customer in found]
+        ids = known_ids(buyers, found)
         changed = {customer.pk for customer in fill_regions(buyers, found)}
         changed |= {account.customer_id for account in new_accounts(buyers, ids)}
         changed |= {contact.customer_id for contact in new_contacts(buyers, ids)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from customers.models import ImportRun, Job, User
 from customers.services import jobs
 from customers.services.jobs import CannotGoOn, JobKind, asker
+from customers.services.reverts import RevertImport
 
 from .files import WrongFile
 from .runs import carry_out, foretell
@@ -97,17 +99,35 @@ def start(run: ImportRun, *, by: User, at: datetime) -> Job:
     """Start an import, or start again one that stopped: that completes it. Raises AlreadyStarted."""
     stopped = Q(state=State.RUNNING) & ~Q(job__state__in=[Job.State.WAITING, Job.State.RUNNING])
     startable = ImportRun.objects.exclude(upload_path="").filter(Q(state__in=[State.UPLOADED, State.FAILED]) | stopped)
-    told = {"state": State.RUNNING, "message": "", "started_at": at, "finished_at": None}
+    told: dict[str, Any] = {"state": State.RUNNING, "message": "", "started_at": at, "finished_at": None}
     return _ask(Import.name, run, startable, by=by, at=at, **told)
 
 
+def revert(run: ImportRun, *, by: User, at: datetime, is_trial: bool = False) -> Job:
+    """Ask for a run that is over to be reverted, or, for a trial, to be told what that would do. Repeating is safe.
+
+    Raises AlreadyStarted where the run is not over, or something is at work on it.
+    """
+    over = ImportRun.objects.filter(state__in=[State.FINISHED, State.FAILED, State.REVERTED])
+    return _ask(RevertImport.name, run, over, by=by, at=at, parameters={"is_trial": is_trial})
+
+
 @transaction.atomic
-def _ask(kind: str, run: ImportRun, askable: QuerySet[ImportRun], *, by: User, at: datetime, **told: object) -> Job:
+def _ask(
+    kind: str,
+    run: ImportRun,
+    askable: QuerySet[ImportRun],
+    *,
+    by: User,
+    at: datetime,
+    parameters: Mapping[str, object] | None = None,
+    **told: object,
+) -> Job:
     """Start a job over the run if it is among the `askable` and no other job over it is under way."""
     free = askable.exclude(job__state__in=[Job.State.WAITING, Job.State.RUNNING])
     if not free.filter(pk=run.pk).select_for_update(of=("self",)).exists():
         raise AlreadyStarted
-    job = jobs.start(kind, by=by, at=at, run=run.pk)
+    job = jobs.start(kind, by=by, at=at, run=run.pk, **(parameters or {}))
     ImportRun.objects.filter(pk=run.pk).update(job=job, step="", **told)
     run.refresh_from_db()
     return job

@@ -173,6 +173,17 @@ def test_known_customer_keeps_what_he_has_and_gets_what_he_lacks(load):
     assert counts(run) == {"customer": 1, "account": 2, "contactvalue": 4}
 
 
+def test_rows_of_one_account_are_one_customer_though_only_one_tells_the_known_phone(load, foretell):
+    known = CustomerFactory(phone="13800138000")
+    table = "number,date,status,nick,phone,paid\nA-1,2026-03-01,done,小红,,5\nA-2,2026-03-01,done,小红,13800138000,5\n"
+
+    told = foretell(table)
+    load(table)
+
+    assert told["customer"] == {"new": 0, "changed": 1, "unchanged": 0}
+    assert set(Order.objects.values_list("customer", flat=True)) == {known.pk}
+
+
 def test_order_that_was_recorded_later_is_not_set_back(load):
     OrderFactory(source=SourceFactory(code="own"), number="A-2", status="sent", amount=Decimal("50.00"))
 
