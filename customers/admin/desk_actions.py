@@ -31,6 +31,10 @@ class AnswerForm(forms.Form):
     text = forms.CharField(max_length=inquiries.LONGEST_TEXT, required=False, strip=False)
     send_key = forms.UUIDField(required=False)
 
+    def clean_text(self) -> str:
+        # a browser sends every end of a line as two signs
+        return str(self.cleaned_data["text"]).replace("\r\n", "\n")
+
 
 class NoteForm(forms.Form):
     note = forms.CharField(max_length=LONGEST_NOTE)
