@@ -24,7 +24,6 @@ from customers.models import (
     Account,
     Agent,
     ApiKey,
-    AutoReply,
     ContactValue,
     Customer,
     Group,
@@ -34,7 +33,6 @@ from customers.models import (
     Order,
     OrderLine,
     Product,
-    QuickReply,
     Review,
     Source,
     User,
@@ -56,6 +54,7 @@ from messaging.signals import WorkKind
 
 from .demo_jobs import seed_jobs
 from .demo_outbox import seed_outbox
+from .demo_replies import seed_replies
 from .demo_words import seed_words
 from .roles import AGENT, LEAD, MANAGER
 
@@ -106,22 +105,6 @@ QUESTIONS = [
     ("什么时候发货？", "", False),
     ("茶杯能用洗碗机吗？", "", False),
 ]
-QUICK_REPLIES = [
-    (
-        "hi",
-        "问候 Greeting",
-        "{nick}您好，请问有什么可以帮您？",
-        "Hello {nick}, how can I help?",
-    ),
-    ("fh", "发货 Shipping", "订单{order}会在48小时内发出。", "Your order {order} leaves within 48 hours."),
-    ("cm", "尺码 Sizes", "请告诉我身高和体重，我帮您选尺码。", "Tell me your height and weight and I choose the size."),
-    ("bye", "结束 Goodbye", "感谢光临{shop}，祝您生活愉快！", "Thank you for visiting {shop}. Have a nice day!"),
-]
-AUTO_REPLIES = [
-    ("greeting", "{nick}您好，{agent}马上就来。", "Hello {nick}, {agent} will be with you in a moment."),
-    ("all_busy", "客服都在忙，请稍等。", "All of us are busy; somebody will be with you soon."),
-    ("outside_hours", "我们{back_at}回来，请先留言。", "We are back at {back_at}. Please leave us a message."),
-]
 COMPLAINTS = ["差评！不给钱就追评。", "Bad. Refund me or I go on.", "和图片不一样。"]
 
 
@@ -155,7 +138,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_duplicates(at=at)
         _seed_broadcast(staff, at=at)
         seed_words(staff, at=at)
-        _seed_replies(staff)
+        seed_replies(staff)
         _seed_inquiries(staff, source, at=at)
         _seed_reception(staff, at=at)
         seed_outbox(staff, source, at=at)
@@ -385,15 +368,6 @@ def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:
     for kind in (WorkKind.PLAN, WorkKind.SEND):
         while work(kind, clock=lambda: yesterday, stretch=timedelta(seconds=1)):
             pass
-
-
-def _seed_replies(staff: dict[str, User]) -> None:
-    for code, title, text_zh, text_en in QUICK_REPLIES:
-        QuickReply.objects.create(code=code, title=title, text_zh=text_zh, text_en=text_en)
-    for kind, text_zh, text_en in AUTO_REPLIES:
-        AutoReply.objects.create(kind=kind, text_zh=text_zh, text_en=text_en)
-    own = "我是{agent}，很高兴为您服务！", "This is {agent}, what can I do for you?"
-    AutoReply.objects.create(kind=AutoReply.Kind.GREETING, agent=staff["ming"].agent, text_zh=own[0], text_en=own[1])
 
 
 def _seed_inquiries(staff: dict[str, User], source: Source, *, at: datetime) -> None:

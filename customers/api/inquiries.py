@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
@@ -15,6 +16,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -22,7 +24,7 @@ from rest_framework.viewsets import GenericViewSet
 from customers.filters import InquiryFilter, StrictFilterSet
 from customers.models import Attachment, Inquiry, InquiryMessage, InquiryRating, InquiryRouting, User
 from customers.services import inquiries
-from customers.services.attachments import download
+from customers.services.attachments import CheckedFile, checked, download
 from customers.services.ratings import NotRatable, rate
 from customers.services.routing_words import sentence
 
@@ -130,6 +132,17 @@ class MessageBody(StrictSerializer):
     text = serializers.CharField(max_length=inquiries.LONGEST_TEXT)
 
 
+class FilesBody(StrictSerializer):
+    text = serializers.CharField(max_length=inquiries.LONGEST_TEXT, required=False, allow_blank=True, default="")
+    files = serializers.ListField(child=serializers.FileField(), allow_empty=False)
+
+    def validate_files(self, files: list[Any]) -> list[CheckedFile]:
+        try:
+            return checked(files)
+        except DjangoValidationError as error:
+            raise ValidationError(error.messages, "file_refused") from error
+
+
 class ClosingBody(StrictSerializer):
     result = serializers.ChoiceField(choices=Inquiry.Result.choices, required=False, default="")
 
@@ -165,6 +178,7 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         "routings": Access("inquiries:read", "customers.view_inquiry"),
         "close": Access("inquiries:write", "customers.view_inquiry"),
         "attachment": Access("inquiries:read", "customers.view_inquiry"),
+        "attach": Access("inquiries:write", "customers.view_inquiry"),
         "rating": Access("inquiries:write", "customers.add_inquiryrating"),
     }
     queryset = Inquiry.objects.select_related("source", "agent", "rating")
@@ -262,6 +276,29 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
     @action(detail=True, methods=["get"], url_path="attachments/<int:attachment>", filterset_class=None)
     def attachment(self, request: Request, pk: int, attachment: int) -> FileResponse:
         return download(get_object_or_404(Attachment, message__inquiry=self._inquiry(pk), pk=attachment))
+
+    @extend_schema(
+        summary="Send files (form field `files`) with an optional text: the buyer's, or a staff user's answer",
+        request={"multipart/form-data": FilesBody},
+        responses={201: InquiryMessageSerializer},
+    )
+    @action(
+        detail=True, methods=["post"], url_path="attachments", filterset_class=None, parser_classes=[MultiPartParser]
+    )
+    def attach(self, request: Request, pk: int) -> Response:
+        inquiry = self._inquiry(pk)
+        body = FilesBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        text, at = body.validated_data["text"], timezone.now()
+        files = body.validated_data["files"]
+        try:
+            if isinstance(request.user, User):
+                message = inquiries.answer(inquiry, text=text, by=request.user, at=at, files=files)
+            else:
+                message = inquiries.receive_further(inquiry, text=text, at=at, files=files)
+        except inquiries.InquiryClosed as error:
+            raise Conflict(str(error), code="inquiry_closed") from error
+        return Response(self._messages(message, pk), status=201)
 
     def _inquiry(self, pk: int) -> Inquiry:
         """The one that is asked for, where the query is about something else of it."""

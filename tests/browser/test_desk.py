@@ -37,7 +37,7 @@ def answers(inquiry):
 
 
 def test_message_arrives_without_reload_and_a_quick_reply_answers_it(desk):
-    QuickReply.objects.create(code="fit", title="Large or small", text_en="{nick}, take an L.", text_zh="{nick}，拍L码。")
+    QuickReply.objects.create(code="fit", title="Fit", text_en="{nick}, take an L.", text_zh="{nick}，拍L码。")
     page, other = desk("ming").page, desk("lan").page
 
     inquiry = write(ALLOWED_NICK, "Is the shirt large?")

@@ -149,3 +149,21 @@ def test_key_reads_new_messages_and_downloads_their_files(inquiry, agent, key_cl
     assert foreign.get(told["url"]).status_code == 404
     bad = client.get(f"/api/v1/inquiries/{inquiry.pk}/messages/?after=x")
     assert (bad.status_code, bad.json()["errors"][0]["parameter"]) == (400, "after")
+
+
+def test_buyer_sends_files_by_the_storefronts_key(inquiry, key_client):
+    client, path = key_client("inquiries:write"), f"/api/v1/inquiries/{inquiry.pk}/attachments/"
+
+    sent = client.post(path, {"text": "This one", "files": [file("shoe.png")]}, format="multipart")
+    bad = client.post(path, {"files": [file("shoe.png", b"MZ")]}, format="multipart")
+    none = client.post(path, {"text": "x"}, format="multipart")
+    json = client.post(path, {"text": "x"}, format="json")
+
+    told = sent.json()
+    assert (sent.status_code, told["author"], told["text"]) == (201, "buyer", "This one")
+    assert [row["name"] for row in told["attachments"]] == ["shoe.png"]
+    assert [answer.status_code for answer in (bad, none, json)] == [400, 400, 415]
+    assert [answer.json()["errors"][0]["pointer"] for answer in (bad, none)] == ["/files", "/files"]
+    assert (Attachment.objects.count(), len(on_disk())) == (1, 1)
+    assert key_client("inquiries:read").post(path, {}, format="multipart").status_code == 403
+    assert key_client("inquiries:write", source="other").post(path, {}, format="multipart").status_code == 404
