@@ -415,3 +415,31 @@ def test_list_that_does_not_count_all_offers_all_that_match_without_a_number(lea
 
     assert ("Select all 51 customers" in counted, "Select all that match" in counted) == (True, False)
     assert ("Select all 51 customers" in capped, "Select all that match" in capped) == (False, True)
+
+
+def test_customer_merged_since_the_rows_were_collected_is_refused(agent, lead, now):
+    kept, merged = CustomerFactory(), CustomerFactory()
+    job = jobs.start("bind", by=lead, at=now, ids=[kept.pk, merged.pk], agent=agent.pk)
+    Job.objects.update(total=2)
+    JobRow.objects.bulk_create(JobRow(job=job, customer=customer) for customer in (kept, merged))
+    Customer.objects.filter(pk=merged.pk).update(merged_into=kept)
+
+    jobs.run_to_end(job)
+
+    assert rows() == [(kept.pk, "done", ""), (merged.pk, "refused", "gone")]
+    assert list(Binding.objects.values_list("customer", flat=True)) == [kept.pk]
+
+
+def test_page_says_when_a_job_waits_for_a_worker(agent, sign_in, now):
+    lost, fresh, leased = (jobs.start("bind", by=agent.user, at=now, filter={}, agent=agent.pk) for _number in range(3))
+    long_ago = now - jobs.STALLED - timedelta(seconds=1)
+    Job.objects.filter(pk=lost.pk).update(created_at=long_ago)
+    Job.objects.filter(pk=leased.pk).update(created_at=long_ago, state="running", leased_until=now + jobs.LEASE)
+    client = sign_in(agent.user)
+
+    waits = [
+        client.get(reverse("admin:customers_job_progress", args=[job.pk])).json()["waits_for_worker"]
+        for job in (lost, fresh, leased)
+    ]
+
+    assert waits == [True, False, False]
