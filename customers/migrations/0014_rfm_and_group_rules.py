@@ -13,12 +13,12 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='RuleMatch',
+            name='SetAside',
             fields=[
                 ('customer', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='customers.customer')),
             ],
             options={
-                'db_table': 'customers_rule_match',
+                'db_table': 'customers_set_aside',
                 'managed': False,
                 'default_permissions': (),
             },

@@ -22,8 +22,8 @@ from .reply import AutoReply, QuickReply
 from .review import Review
 from .rfm import RfmScale, RfmScore
 from .routing import InquiryRouting
-from .rule_match import RuleMatch
 from .saved_filter import ListPreference, SavedFilter
+from .set_aside import SetAside
 from .source import Source
 from .user import User
 from .working_hours import ClosedDay, WorkingHours
@@ -68,8 +68,8 @@ __all__ = [
     "Review",
     "RfmScale",
     "RfmScore",
-    "RuleMatch",
     "SavedFilter",
+    "SetAside",
     "Source",
     "UnwantedNews",
     "User",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,13 +22,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from customers.bulk import in_batches, insert_from
 from customers.filters import InvalidFilter
 from customers.filters.customers import named_groups
-from customers.models import Customer, Group, Job, RuleMatch, SavedFilter, User
+from customers.models import Customer, Group, Job, SavedFilter, User
 from customers.parts import NotificationKind
 
 from . import audit
 from .jobs import CannotGoOn, JobKind, renew, start
 from .notifications import notify
 from .saved_filters import customers_in
+from .set_aside import set_aside
 from .staff import who_may
 
 if TYPE_CHECKING:
@@ -97,18 +98,18 @@ def refresh(group: Group, *, at: datetime, progress: Callable[[int], None] = lam
     set it and to the managers of groups, and raises RuleStopped.
     """
     try:
-        _set_aside(_matching(group))
+        matches = set_aside(_matching(group))
     except RuleStopped as stop:
         _stop(group, str(stop), at=at)
         raise
     members = MEMBERSHIP.objects.filter(group=group)
-    missing = RuleMatch.objects.exclude(Exists(members.filter(customer=OuterRef("customer"))))
-    gone = members.exclude(Exists(RuleMatch.objects.filter(customer=OuterRef("customer"))))
+    missing = matches.exclude(Exists(members.filter(customer=OuterRef("customer"))))
+    gone = members.exclude(Exists(matches.filter(customer=OuterRef("customer"))))
     changed = 0
-    for matches in in_batches(missing):
+    for new in in_batches(missing):
         with _while_ruled(group):
-            _touch(matches.values("customer"), at=at)
-            changed += insert_from(MEMBERSHIP, matches, customer=F("customer"), group=group, ignore_conflicts=True)
+            _touch(new.values("customer"), at=at)
+            changed += insert_from(MEMBERSHIP, new, customer=F("customer"), group=group, ignore_conflicts=True)
             progress(changed)
     for rows in in_batches(gone):
         with _while_ruled(group):
@@ -204,15 +205,6 @@ def _reach(values: Mapping[str, Any], rules: Mapping[int, Mapping[str, Any]]) ->
         reached.add(group)
         waiting |= named_groups(rules.get(group, {})) - reached
     return reached
-
-
-def _set_aside(customers: CustomerQuerySet) -> None:
-    """Keep their ids in a table of this connection: the filter is read once, and takes no lock that others wait for."""
-    table = connection.ops.quote_name(RuleMatch._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} (customer_id bigint PRIMARY KEY)")
-        cursor.execute(f"DELETE FROM {table}")  # noqa: S608  (the model's own name)
-    insert_from(RuleMatch, customers, customer=F("pk"), ignore_conflicts=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -26,8 +26,13 @@ from customers.models import Customer, Job, RfmScale, RfmScore, User
 from customers.models.rfm import SCORES, traded
 
 from .jobs import JobKind, renew, start
+from .set_aside import set_aside
+
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
 
 VALUES = {"recency": "last_trade_at", "frequency": "trade_count", "monetary": "trade_amount"}
+SCORED = (*VALUES, "segment")
 
 
 class MayNotRefresh(PermissionDenied):
@@ -52,29 +57,34 @@ def measure(*, at: datetime) -> RfmScale:
 
 
 def refresh(*, at: datetime, progress: Callable[[int, int], None] = lambda done, total: None) -> RfmScale:
-    """Score everybody anew, in short transactions over ranges of ids; return what the scores mean.
+    """Score everybody anew and return what the scores mean.
 
-    `progress(customers scored, customers who traded)` is called in each transaction. May be stopped and repeated at any
-    time; a score that stays is not written.
+    Whose score changes is found first, then written in short transactions; `progress(written, to write)` is called in
+    each. May be stopped and repeated at any time.
     """
     scale, done = measure(at=at), 0
-    for customers in in_batches(Customer.objects.all()):
+    changing = set_aside(_changing(scale))
+    total = changing.count()
+    for stretch in in_batches(changing):
+        customers = Customer.objects.filter(pk__in=stretch.values("customer"))
         with transaction.atomic():
-            done += _score(customers, scale)
-            progress(done, scale.customer_count)
+            RfmScore.objects.filter(customer__in=customers).delete()
+            columns = {name: F(name) for name in SCORED}
+            insert_from(RfmScore, scale.scored(customers), customer=F("pk"), **columns, ignore_conflicts=True)
+            done += customers.count()
+            progress(done, total)
     scale.cells = _cells()
     scale.save()
     return scale
 
 
-def _score(customers: QuerySet[Customer], scale: RfmScale) -> int:
-    scored = scale.scored(customers)
-    same = {name: OuterRef(name) for name in (*VALUES, "segment")}
-    holds = scale.scored(Customer.objects.filter(pk=OuterRef("customer"))).filter(**same)
-    RfmScore.objects.filter(~Exists(holds), customer__in=customers.values("pk")).delete()
-    columns = {name: F(name) for name in (*VALUES, "segment")}
-    insert_from(RfmScore, scored, customer=F("pk"), **columns, ignore_conflicts=True)
-    return RfmScore.objects.filter(customer__in=customers.values("pk")).count()
+def _changing(scale: RfmScale) -> CustomerQuerySet:
+    """Whose score is missing, or another one by now."""
+    written = RfmScore.objects.filter(customer=OuterRef("pk"))
+    right = written.filter(**{name: OuterRef(name) for name in SCORED})
+    wrong = scale.scored(Customer.objects.all()).filter(~Exists(right)).values("pk")
+    gone = RfmScore.objects.exclude(customer__in=traded(Customer.objects.all())).values("customer")
+    return Customer.objects.filter(Q(pk__in=wrong) | Q(pk__in=gone))
 
 
 def _cells() -> list[list[Any]]:
@@ -100,7 +110,9 @@ class RefreshRfm(JobKind):
             job.done_count, job.total = done, total
             renew(job, at=clock())
 
-        refresh(at=clock(), progress=progress)
+        scale = refresh(at=clock(), progress=progress)
+        job.total = job.done_count
+        job.message = _("%(count)d customers are scored.") % {"count": scale.customer_count}
 
 
 def ask_for_refresh(*, by: User, at: datetime) -> Job:

@@ -5,8 +5,11 @@ from django.db import models
 from .customer import Customer
 
 
-class RuleMatch(models.Model):
-    """Who matches the rule of a group: a temporary table of one connection, made by services.group_rules."""
+class SetAside(models.Model):
+    """Customers set aside while a job changes something of theirs: a temporary table of one connection.
+
+    services.set_aside makes it.
+    """
 
     customer = models.OneToOneField(
         Customer, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
@@ -14,7 +17,7 @@ class RuleMatch(models.Model):
 
     class Meta:
         managed = False
-        db_table = "customers_rule_match"
+        db_table = "customers_set_aside"
         default_permissions = ()
 
     def __str__(self) -> str:
