@@ -16,7 +16,7 @@ from customers.services import audit, groups, levels
 
 class CustomerForm(forms.ModelForm[Customer]):
     level_reason = forms.CharField(
-        label=gettext_lazy("reason for the level"),
+        label=gettext_lazy("Reason for the level"),
         help_text=gettext_lazy("Only where the level is changed by hand: why."),
         max_length=200,
         required=False,
