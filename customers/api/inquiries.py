@@ -158,10 +158,6 @@ class MessageFilter(StrictFilterSet):
 
     after = NumberFilter(field_name="pk", lookup_expr="gt", min_value=0, max_value=2**63 - 1)
 
-    class Meta:
-        model = InquiryMessage
-        fields: list[str] = []
-
 
 class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Inquiry]):
     """A key sees the inquiries of its source's customers; a staff user, also a key's, those that he sees in the panel.

@@ -183,4 +183,4 @@ def test_home_needs_few_queries_however_much_there_is(sign_in, manager, agent, s
     add()
     add()
 
-    assert (one, count_queries(lambda: client.get(HOME))) == (14, 14)
+    assert (one, count_queries(lambda: client.get(HOME))) == (15, 15)

@@ -437,7 +437,7 @@ def test_preview_and_progress_need_few_queries_for_any_audience(sign_in, manager
     client = sign_in(manager)
     client.get(LIST)
 
-    assert count_queries(lambda: client.get(door("preview", draft))) == 9
+    assert count_queries(lambda: client.get(door("preview", draft))) == 10
     assert count_queries(lambda: client.get(door("progress", draft))) == 6
 
 
