@@ -324,6 +324,8 @@ SPECTACULAR_SETTINGS = {
         "AgentStatus": "customers.models.Agent.Status",
         "InquiryState": "customers.models.Inquiry.State",
         "ContactState": "customers.models.ContactValue.State",
+        "RoutedReason": "customers.models.Inquiry.Reason",
+        "PassedOverReason": "customers.models.InquiryRouting.PassedOver",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
