@@ -20,13 +20,14 @@ from customers.models import (
     EventRow,
     Inquiry,
     LevelChange,
+    Mute,
     Order,
     Review,
 )
 from customers.parts import TimelineEntry, TimelineSource, Viewer, parts
 from customers.services.contacts import REVEALED
 
-from .cells import money, staff_name
+from .cells import moment, money, staff_name
 
 SEE_CUSTOMER = {"permission": "customers.view_customer", "scope": "customers:read"}
 EVENT_LABELS = {
@@ -104,6 +105,24 @@ def _show_bindings(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
             title=_("Bound to %(agent)s") % {"agent": binding.agent}, text=binding.reason, by=_by(binding.by)
         )
         for binding in Binding.objects.filter(pk__in=ids).select_related("agent", "by")
+    }
+
+
+def _mutes(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    mutes = Mute.objects.filter(customer=customer).annotate(timeline_at=F("started_at"))
+    return mutes if viewer.user is None else mutes.visible_to(viewer.user)
+
+
+def _show_mutes(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    return {
+        mute.pk: TimelineEntry(
+            title=_("%(agent)s does not receive him, until %(until)s")
+            % {"agent": mute.agent, "until": moment(min(mute.until, mute.ended_at or mute.until))},
+            text=mute.reason,
+            by=_by(mute.by),
+            tone="warning",
+        )
+        for mute in Mute.objects.filter(pk__in=ids).select_related("agent", "by")
     }
 
 
@@ -204,6 +223,7 @@ SOURCES = [
         scope="inquiries:read",
     ),
     _source("binding", gettext_lazy("bindings"), "support_agent", _bindings, _show_bindings),
+    _source("mute", gettext_lazy("mutes"), "voice_over_off", _mutes, _show_mutes),
     _source("level", gettext_lazy("levels"), "military_tech", _levels, _show_levels),
     _source("note", gettext_lazy("notes"), "sticky_note_2", _notes, _show_notes),
     _source("edit", EDITS, "edit", _edits, _show_events),

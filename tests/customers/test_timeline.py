@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from blocklist.models import Attempt
-from customers.models import Binding, ContactValue, Customer, CustomerNote, LevelChange
+from customers.models import Binding, ContactValue, Customer, CustomerNote, LevelChange, Mute
 from customers.parts import Viewer
 from customers.services import audit
 from customers.services.bindings import bind
@@ -33,6 +33,7 @@ KINDS = [
     "review",
     "inquiry",
     "binding",
+    "mute",
     "level",
     "note",
     "edit",
@@ -161,6 +162,7 @@ def test_timeline_is_narrowed_to_kinds(customer, agent, manager):
     assert list(kinds_for(viewer)) == KINDS
     assert found == {
         **{kind: [kind] for kind in KINDS},
+        "mute": [],
         "broadcast": ["delivery"],
         "opt_out": ["opt_out_ended", "opt_out"],
         "ban": ["ban_over", "ban", "ban_lifted", "ban"],
@@ -233,6 +235,18 @@ def test_inquiries_of_colleagues_are_left_out_as_in_their_list(customer, agent, 
 
     assert events(timeline(customer, viewer=Viewer(user=agent.user), at=at(20))) == []
     assert events(timeline(customer, viewer=Viewer(user=other_agent.user), at=at(20))) == ["inquiry"]
+
+
+def test_mutes_are_told_to_those_who_see_them(customer, agent, other_agent, lead):
+    Mute.objects.create(
+        customer=customer, agent=agent, by=agent.user, reason="Rude", started_at=at(0), until=at(9), ended_at=at(2)
+    )
+
+    def seen(user):
+        return told(timeline(customer, viewer=Viewer(user=user), at=at(20)))
+
+    entry = ("mute", "Ming does not receive him, until 2026-03-05 14:00", "Rude", "ming")
+    assert [seen(user) for user in (agent.user, other_agent.user, lead)] == [[entry], [], [entry]]
 
 
 def test_page_of_the_timeline_takes_as_many_queries_for_3_of_everything_as_for_1(
