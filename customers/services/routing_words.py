@@ -64,10 +64,16 @@ def _taken(routing: InquiryRouting) -> str:
         Reason.DEPUTY.value: _("the deputy %(agent)s has it"),
         Reason.NOBODY_ONLINE.value: _("no agent is online, so it waits where a lead sees it"),
         Reason.NOBODY_FREE.value: _("no agent online can take it, so it waits where a lead sees it"),
-        Reason.GIVEN.value: _("%(user)s gave it to %(agent)s"),
+        Reason.GIVEN.value: _("%(agent)s took it") if _is_his_own(routing) else _("%(user)s gave it to %(agent)s"),
+        Reason.TRANSFERRED.value: _("%(user)s transferred it to %(agent)s"),
         Reason.UNBOUND.value: _("the customer has no exclusive agent: %(agent)s, the least busy, has it"),
     }
     return sentences.get(routing.reason, _("%(agent)s, the least busy agent online, has it")) % names
+
+
+def _is_his_own(routing: InquiryRouting) -> bool:
+    """Whether the agent who has it decided that himself."""
+    return routing.agent is not None and routing.by_id == routing.agent.user_id
 
 
 def _moment(routing: InquiryRouting) -> str:

@@ -186,13 +186,19 @@ def test_muted_customer_waits_where_everybody_muted_him_and_is_never_lost(write,
     assert Inquiry.objects.get().agent == agent
 
 
-def test_lead_who_gives_an_inquiry_is_named(write, agent, other_agent, lead):
+def test_who_gave_transferred_or_took_an_inquiry_is_named(write, agent, other_agent, lead):
+    Agent.objects.filter(pk=other_agent.pk).update(status="suspended")
     write()
     inquiry = Inquiry.objects.get()
+    lead_agent = AgentFactory(user=lead, display_name="Lead", status="offline")
+    Agent.objects.filter(pk=other_agent.pk).update(status="online")
 
-    inquiries.give(inquiry, agent=other_agent, by=lead, at=LATER)
+    told = []
+    for by, whom in ((agent.user, other_agent), (lead, agent), (lead, lead_agent)):
+        inquiries.give(inquiry, agent=whom, by=by, at=LATER)
+        told.append(sentence(inquiry.routings.last()))
 
-    assert sentence(inquiry.routings.last()) == "lead gave it to Lan"
+    assert told == ["ming transferred it to Lan", "lead gave it to Ming", "Lead took it"]
 
 
 @pytest.mark.django_db(transaction=True)
