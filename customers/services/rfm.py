@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -63,7 +63,7 @@ def refresh(*, at: datetime, progress: Callable[[int, int], None] = lambda done,
     each. May be stopped and repeated at any time.
     """
     scale, done = measure(at=at), 0
-    changing = set_aside(_changing(scale))
+    changing = set_aside(*_changing(scale))
     total = changing.count()
     for stretch in in_batches(changing):
         customers = Customer.objects.filter(pk__in=stretch.values("customer"))
@@ -78,13 +78,13 @@ def refresh(*, at: datetime, progress: Callable[[int, int], None] = lambda done,
     return scale
 
 
-def _changing(scale: RfmScale) -> CustomerQuerySet:
-    """Whose score is missing, or another one by now."""
+def _changing(scale: RfmScale) -> tuple[CustomerQuerySet, CustomerQuerySet]:
+    """Whose score is missing or another one by now, and who has one and trades no more."""
     written = RfmScore.objects.filter(customer=OuterRef("pk"))
     right = written.filter(**{name: OuterRef(name) for name in SCORED})
-    wrong = scale.scored(Customer.objects.all()).filter(~Exists(right)).values("pk")
-    gone = RfmScore.objects.exclude(customer__in=traded(Customer.objects.all())).values("customer")
-    return Customer.objects.filter(Q(pk__in=wrong) | Q(pk__in=gone))
+    wrong = cast("CustomerQuerySet", scale.scored(Customer.objects.all()).filter(~Exists(right)))
+    gone = Customer.objects.filter(Exists(written)).filter(Q(trade_count=0) | Q(last_trade_at__isnull=True))
+    return wrong, gone
 
 
 def _cells() -> list[list[Any]]:
