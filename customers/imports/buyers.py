@@ -75,13 +75,23 @@ def _make_customers(buyers: Sequence[ToldBuyer], found: Sequence[int | None], lo
         place = next((by_name[name] for name in names if name in by_name), None)
         if names and place is None:
             place = len(made)
-            made.append(
-                Customer(registered_at=buyer.since, province=buyer.province, city=buyer.city, level=buyer.level)
-            )
+            made.append(_new_customer(buyer))
         by_name.update((name, place) for name in names if place is not None)
         places.append(place)
     new = loading.insert_customers(made)
     return [known if place is None else new[place] for known, place in zip(found, places, strict=True)]
+
+
+def _new_customer(buyer: ToldBuyer) -> Customer:
+    """A level that was told stands like one set by hand: trade figures may raise it."""
+    basis = Customer.LevelBasis.BY_HAND if buyer.level else Customer.LevelBasis.FIGURES
+    return Customer(
+        registered_at=buyer.since,
+        province=buyer.province,
+        city=buyer.city,
+        level=buyer.level,
+        level_basis=basis,
+    )
 
 
 def names_of(buyer: Identity) -> list[tuple[str, str]]:

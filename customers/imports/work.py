@@ -125,7 +125,9 @@ def _ask(
 ) -> Job:
     """Start a job over the run if it is among the `askable` and no other job over it is under way."""
     free = askable.exclude(job__state__in=[Job.State.WAITING, Job.State.RUNNING])
-    if not free.filter(pk=run.pk).select_for_update(of=("self",)).exists():
+    # by itself: PostgreSQL locks no row together with a job that may be missing
+    ImportRun.objects.select_for_update().get(pk=run.pk)
+    if not free.filter(pk=run.pk).exists():
         raise AlreadyStarted
     job = jobs.start(kind, by=by, at=at, run=run.pk, **(parameters or {}))
     ImportRun.objects.filter(pk=run.pk).update(job=job, step="", **told)

@@ -98,11 +98,11 @@ def test_customers_are_made_with_all_that_is_told(load):
 
     assert (run.state, run.message, run.rejected_count) == ("finished", "", 0)
     people = Customer.objects.order_by("registered_at").values_list(
-        "accounts__nick", "province", "city", "level", "registered_at"
+        "accounts__nick", "province", "city", "level", "level_basis", "registered_at"
     )
     assert list(people) == [
-        ("小红", "浙江省", "杭州市", 1, utc(2025, 3, 30, 16)),
-        ("阿明", "", "", 0, utc(2025, 4, 1, 0, 30)),
+        ("小红", "浙江省", "杭州市", 1, "by_hand", utc(2025, 3, 30, 16)),
+        ("阿明", "", "", 0, "figures", utc(2025, 4, 1, 0, 30)),
     ]
     contacts = ContactValue.objects.order_by("customer__registered_at", "kind")
     assert list(contacts.values_list("kind", "value")) == [
