@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext as _
 
 from customers.bulk import insert_from
@@ -48,7 +48,7 @@ def add_to_groups(customers: CustomerQuerySet, *, groups: Iterable[Group], by: U
     with transaction.atomic():
         count = 0
         for group in groups:
-            missing = changeable.exclude(pk__in=membership.objects.filter(group=group).values("customer"))
+            missing = changeable.exclude(Exists(membership.objects.filter(group=group, customer=OuterRef("pk"))))
             _note(missing, by=by, at=at)
             count += insert_from(membership, missing, customer=F("pk"), group=group, ignore_conflicts=True)
         return count

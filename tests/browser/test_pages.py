@@ -20,7 +20,7 @@ def model_paths(request):
         found.append(reverse(f"{name}_changelist"))
         if model_admin.has_add_permission(request):
             found.append(reverse(f"{name}_add"))
-        if row := model._default_manager.order_by("pk").first():
+        if row := model_admin.get_queryset(request).order_by("pk").first():
             found.append(reverse(f"{name}_change", args=[row.pk]))
     return found
 

@@ -110,7 +110,7 @@ def test_customer_filter_bar_narrows_at_once(visit):
     with window.page.expect_navigation():
         window.page.locator("#customer-filters [name=banned]").select_option("true")
 
-    assert window.page.url == f"{window.address}{CUSTOMERS}?banned=true"
+    assert window.page.url == f"{window.address}{CUSTOMERS}?view=all&banned=true"
     assert window.page.locator("#result_list tbody tr").count() == Ban.objects.standing(timezone.now()).count()
 
 
