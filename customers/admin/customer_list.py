@@ -18,6 +18,7 @@ from customers.parts import parts
 from customers.services.saved_filters import ORDERS
 
 from .base import Chip, PanelChangeList
+from .capped import CappedPaginator
 from .customer_rows import with_columns
 from .list_address import ALL, FROM, VIEW, ListAddress, list_address
 from .saved_views import ViewForm
@@ -79,6 +80,8 @@ class CustomerChangeList(PanelChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the ids of the page first, so that what the columns need is asked for these rows only."""
         super().get_results(request)
+        if not self.multi_page:
+            self.result_list = cast(CappedPaginator, self.paginator).ordered  # Django asks for the only page apart
         page = list(self.result_list.values_list("pk", flat=True))
         rows = with_columns(Customer.objects.all(), request, timezone.now()).in_bulk(page)
         self.result_list = [rows[pk] for pk in page if pk in rows]
