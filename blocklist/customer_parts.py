@@ -70,8 +70,8 @@ def banned_filter() -> BooleanFilter:
 
 
 def _filter_banned(customers: CustomerQuerySet, name: str, value: bool) -> CustomerQuerySet:
-    standing = banned(Customer.objects.all(), at=timezone.now()).values("pk")
-    return customers.filter(pk__in=standing) if value else customers.exclude(pk__in=standing)
+    standing = Ban.objects.standing(timezone.now())
+    return customers.having(standing) if value else customers.exclude(Exists(standing.filter(customer=OuterRef("pk"))))
 
 
 def with_standing_ban(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
