@@ -58,6 +58,8 @@ class PanelAdmin(SkinAdmin):
     show_full_result_count = False
     # What an empty list says to do next.
     empty_list_text: str | Promise = _("There is nothing here yet.")
+    # What its button says where “Add …” is not what is done there.
+    add_text: str | Promise = ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PanelChangeList

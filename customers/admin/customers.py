@@ -51,7 +51,7 @@ class CustomerAdmin(PanelAdmin):
     fields = ("level", "level_reason", "groups", "language")
     autocomplete_fields = ("groups",)
     list_display_links = ("name",)
-    empty_list_text = _("No customers yet. Import a shop: python manage.py import_shop FORMAT PATH")
+    empty_list_text = _("No customers yet. Import a file, or a shop: python manage.py import_shop FORMAT PATH")
 
     class Media:
         css = {"all": ["customers/customer_page.css"]}

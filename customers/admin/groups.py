@@ -33,7 +33,7 @@ class GroupForm(forms.ModelForm[Group]):
 
     view = forms.ModelChoiceField(
         queryset=SavedFilter.objects.none(),
-        label=_("rule: a saved view"),
+        label=_("Rule: a saved view"),
         help_text=_("Empty: people decide who is in the group. With a rule, whoever matches the view is in it."),
         required=False,
         widget=UnfoldAdminSelectWidget(),

@@ -22,7 +22,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminFileFieldWidget
@@ -240,7 +240,7 @@ def run_page(request: HttpRequest, run: ImportRun) -> HttpResponse:
             (_("source"), run.source or "–"),
             (_("by"), staff_name(run.by)),
             (_("uploaded") if run.state == State.UPLOADED else _("started"), moment(run.started_at)),
-            (_("finished"), moment(run.finished_at)),
+            (pgettext("time", "finished"), moment(run.finished_at)),
         ],
     }
     return _rendered(request, "page", _("Import of %(file)s") % {"file": run.file_name}, context)

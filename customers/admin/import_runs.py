@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from customers.models import ImportRun
 
@@ -37,7 +37,8 @@ class ImportRunAdmin(ReadOnlyAdmin):
     list_select_related = ("by", "source", "job")
     list_filter = ("state", "format")
     ordering = ("-pk",)
-    empty_list_text = gettext_lazy("Nothing was imported yet. “Import” takes a file; larger shops come by import_shop.")
+    empty_list_text = gettext_lazy("Nothing was imported yet. Import a file; larger shops come by import_shop.")
+    add_text = gettext_lazy("Import a file")
 
     show_add_link = False  # the list has a button with words
 
@@ -101,7 +102,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
     def started(self, run: ImportRun) -> str:
         return moment(run.started_at)
 
-    @admin.display(description=gettext_lazy("finished"), ordering="finished_at")
+    @admin.display(description=pgettext_lazy("time", "finished"), ordering="finished_at")
     def finished(self, run: ImportRun) -> str:
         return moment(run.finished_at)
 

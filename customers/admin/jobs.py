@@ -28,7 +28,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from customers.models import Customer, Job, JobRow
@@ -187,7 +187,7 @@ class JobAdmin(ReadOnlyAdmin):
     def created(self, job: Job) -> str:
         return moment(job.created_at)
 
-    @admin.display(description=gettext_lazy("finished"), ordering="finished_at")
+    @admin.display(description=pgettext_lazy("time", "finished"), ordering="finished_at")
     def ended(self, job: Job) -> str:
         return moment(job.finished_at)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from customers.filters import restored, stored
 from customers.models import ListPreference, SavedFilter
-from customers.services.saved_filters import COLUMNS, column_names
+from customers.services.saved_filters import column_names
 
 from .staff import signed_in
 
@@ -92,5 +92,4 @@ def _read(request: HttpRequest) -> ListAddress:
 def _columns(chosen: list[str]) -> list[str]:
     """The chosen columns that there are, in the order of the list; else the usual ones."""
     known = column_names()
-    usual = [name for name in known if name in USUAL_COLUMNS or name not in COLUMNS]
-    return [name for name in known if name in chosen] or usual
+    return [name for name in known if name in chosen] or list(USUAL_COLUMNS)

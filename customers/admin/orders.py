@@ -46,7 +46,7 @@ class OrderAdmin(PanelAdmin):
     search_help_text = _("A whole order number")
     ordering = ("-ordered_at", "-pk")
     inlines = (OrderLineInline, RefundInline)
-    empty_list_text = _("No orders yet. Import a shop: python manage.py import_shop FORMAT PATH")
+    empty_list_text = _("No orders yet. Import a file, or a shop: python manage.py import_shop FORMAT PATH")
     facts = (
         "number",
         "source",

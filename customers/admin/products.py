@@ -27,7 +27,7 @@ class ProductAdmin(PanelAdmin):
     search_help_text = _("Words of the name, or a whole product number")
     ordering = ("-pk",)
     fields = ("is_new", "name", "source", "external_id", "category", "price_shown", "added")
-    empty_list_text = _("No products yet. Import a shop: python manage.py import_shop FORMAT PATH")
+    empty_list_text = _("No products yet. Import a file, or a shop: python manage.py import_shop FORMAT PATH")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [*self.own_columns, *(_action_column(action, request) for action in parts.product_actions)]

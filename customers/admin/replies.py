@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Agent, AutoReply, QuickReply
@@ -86,7 +86,7 @@ class QuickReplyAdmin(OwnedAdmin):
     def own_owner(self, request: HttpRequest) -> Any:
         return signed_in(request)
 
-    @admin.display(description=_("code"), ordering="code")
+    @admin.display(description=pgettext_lazy("quick reply", "code"), ordering="code")
     def code_shown(self, reply: QuickReply) -> str:
         return str(reply)
 

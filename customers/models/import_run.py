@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .source import Source
 
@@ -42,7 +43,7 @@ class ImportRun(models.Model):
     rejects_path = models.CharField(_("rejects file"), max_length=255, blank=True)
     message = models.TextField(_("message"), blank=True)
     started_at = models.DateTimeField(_("started"))
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    finished_at = models.DateTimeField(pgettext_lazy("time", "finished"), null=True, blank=True)
     job = models.ForeignKey(
         "customers.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("job")
     )

@@ -54,7 +54,7 @@ class Job(models.Model):
     created_at = models.DateTimeField(_("created"))
     started_at = models.DateTimeField(_("started"), null=True)
     progressed_at = models.DateTimeField(_("last progress"), null=True)
-    finished_at = models.DateTimeField(_("finished"), null=True)
+    finished_at = models.DateTimeField(pgettext_lazy("time", "finished"), null=True)
 
     # Who is at work on it, and until when the others keep away.
     token = models.CharField(_("token"), max_length=32, blank=True, editable=False)

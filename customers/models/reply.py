@@ -70,7 +70,7 @@ class QuickReply(ReplyTexts):
     placeholders = ("nick", "agent", "shop", "order")
 
     code = models.CharField(
-        _("code"),
+        pgettext_lazy("quick reply", "code"),
         max_length=30,
         validators=[RegexValidator(r"^[\w-]+\Z", _("A code has letters, digits, - and _ only."))],
         help_text=_("What is typed after / to find it."),

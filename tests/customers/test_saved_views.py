@@ -181,7 +181,8 @@ def test_columns_are_ones_own_and_a_views(agent, other_agent, sign_in):
     own, of_view = columns(), columns(f"?view={view.pk}")
     client.post(address, {"columns": ["item_count"], "view": view.pk})
 
-    assert usual[:3] == ["name", "level_shown", "groups_shown"]
+    figures = ["trade_count_shown", "trade_amount_shown", "last_trade_at_shown"]
+    assert usual == ["name", "level_shown", "groups_shown", "agent_shown", *figures, "ban_purchase"]
     assert own == ["name", "level_shown", "avg_price_shown", "ban_purchase"]
     assert of_view == ["name", "region_shown", "ban_purchase"]
     assert (columns(), columns(f"?view={view.pk}")) == (own, ["name", "item_count_shown", "ban_purchase"])
