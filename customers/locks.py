@@ -1,4 +1,5 @@
-"""The locks of the house: between order intake and the blocklist, between claims, between inquiries.
+"""The locks of the house: between order intake and the blocklist, between claims, between inquiries, between
+new groups.
 
 Order intake takes the first one shared, whoever changes what the gate answers (ban, lift, link, merge) takes it
 exclusively, each before it looks. So an order that looked before a ban is recorded before the ban commits, and every
@@ -15,6 +16,7 @@ from django.db import connection
 INTAKE = 730_001
 CLAIM = 730_002
 ROUTE = 730_003
+GROUPS = 730_004
 
 
 def _lock(function: str, number: int) -> None:
@@ -46,3 +48,8 @@ def route_alone() -> None:
     So each routing sees the inquiry that the one before it opened, and how busy it has made an agent.
     """
     _lock("pg_advisory_xact_lock", ROUTE)
+
+
+def add_group_alone() -> None:
+    """Let new groups be counted and added one after another, so that each sees those before it."""
+    _lock("pg_advisory_xact_lock", GROUPS)

@@ -14,6 +14,7 @@ from unfold.widgets import (
 )
 
 from blocklist.models import Ban
+from customers.filters import DAYS
 
 DURATIONS = [
     ("", gettext_lazy("without end")),
@@ -39,6 +40,7 @@ class BanForm(forms.Form):
     last_day = forms.DateField(
         label=gettext_lazy("Last day of the ban"),
         required=False,
+        validators=DAYS,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
         help_text=gettext_lazy("Only for “until a date”; the day itself is still banned."),
     )

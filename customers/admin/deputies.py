@@ -21,6 +21,7 @@ from .staff import signed_in
 
 @require_POST
 def propose_view(request: HttpRequest, pk: int) -> HttpResponse:
+    _require_agents(request)
     agent = get_object_or_404(Agent, pk=pk)
     form = DeputyForm(request.POST, agent=agent)
     errors: dict[Any, Any] = {form.fields[name].label: found for name, found in form.errors.items()}
@@ -55,6 +56,10 @@ def end_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _deputyship(request: HttpRequest, pk: int) -> Deputyship:
+    _require_agents(request)
+    return get_object_or_404(Deputyship.objects.select_related("agent", "deputy"), pk=pk)
+
+
+def _require_agents(request: HttpRequest) -> None:
     if not request.user.has_perm("customers.view_agent"):
         raise PermissionDenied
-    return get_object_or_404(Deputyship.objects.select_related("agent", "deputy"), pk=pk)

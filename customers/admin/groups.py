@@ -112,7 +112,7 @@ class GroupAdmin(PanelAdmin):
                 "customer_count_shown": number_format(group.customer_count, 0, force_grouping=True),
                 "customers_url": customers_url(group),
                 "refreshed": moment(group.refreshed_at),
-                "uses": group_rules.uses(group),
+                "uses": group_rules.uses(group, seen_by=signed_in(request)),
             }
         return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
 
@@ -120,7 +120,7 @@ class GroupAdmin(PanelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         group = self.get_object(request, object_id)
-        shown = {"uses": group_rules.uses(group)} if group is not None else {}
+        shown = {"uses": group_rules.uses(group, seen_by=signed_in(request))} if group is not None else {}
         return super().delete_view(request, object_id, {**shown, **(extra_context or {})})
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:

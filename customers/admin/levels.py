@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -23,7 +23,7 @@ from customers.services import levels, thresholds
 
 from .base import ReadOnlyAdmin
 from .cells import money, staff_name
-from .staff import signed_in
+from .staff import seen_customer, signed_in
 
 SHOWN_CHANGES = 5
 
@@ -124,9 +124,8 @@ def _saved(request: HttpRequest, form: ThresholdsForm, *, downwards: bool, at: d
 @require_POST
 def follow_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Let trade figures decide the level of this customer again."""
-    by = signed_in(request)
-    customer = get_object_or_404(Customer.objects.visible_to(by), pk=pk)
-    if levels.follow_figures(Customer.objects.filter(pk=pk), by=by, at=timezone.now()):
+    customer = seen_customer(request, pk)
+    if levels.follow_figures(Customer.objects.filter(pk=pk), by=signed_in(request), at=timezone.now()):
         messages.success(request, _("Trade figures decide this level again."))
     else:
         messages.warning(request, _("Nothing was changed: the level is not set by hand, or not yours to change."))

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -178,7 +178,8 @@ def compare_view(request: HttpRequest, first: int, second: int) -> HttpResponse:
     at, user = timezone.now(), signed_in(request)
     if first == second:
         raise Http404
-    rows = with_columns(Customer.objects.visible_to(user).filter(pk__in=[first, second]), request, at).in_bulk()
+    two = Customer.objects.visible_to(user).filter(Q(pk=first) | Q(pk=second))
+    rows = with_columns(two, request, at).in_bulk()
     if len(rows) < 2:
         raise Http404
     form = MergeForm(request.POST or None)

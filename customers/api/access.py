@@ -77,6 +77,13 @@ def asked_customer(request: Request, pk: int) -> Customer:
     return get_object_or_404(visible_customers(request), pk=kept.pk if kept else pk)
 
 
+def require_visible(request: Request, customer: Customer | None) -> None:
+    """Raise PermissionDenied where a staff user, also a key's, names a customer whom he does not see in the panel."""
+    user = request.user
+    if customer and isinstance(user, User) and not Customer.objects.visible_to(user).filter(pk=customer.pk).exists():
+        raise PermissionDenied(_("This is the customer of another agent."), code="not_his_agent")
+
+
 def asked_source(request: Request, code: str | None) -> Source:
     """The source that the request is about: by default the key's own. A staff user must name it.
 

@@ -18,7 +18,7 @@ from customers.models import Agent
 from customers.services.agents import set_status
 
 from .access import Access, acting_user
-from .bodies import StrictSerializer
+from .bodies import MomentField, StrictSerializer
 
 
 class AgentSerializer(serializers.ModelSerializer[Agent]):
@@ -60,7 +60,7 @@ class StatusBody(StrictSerializer):
 
     status = serializers.ChoiceField(choices=Agent.Status.choices)
     reason = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    until = serializers.DateTimeField(required=False, allow_null=True)
+    until = MomentField(required=False, allow_null=True)
 
 
 class Agents(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Agent]):

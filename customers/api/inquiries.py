@@ -25,10 +25,11 @@ from customers.filters import InquiryFilter, StrictFilterSet
 from customers.models import Attachment, Inquiry, InquiryMessage, InquiryRating, InquiryRouting, User
 from customers.services import inquiries
 from customers.services.attachments import CheckedFile, checked, download
+from customers.services.people import find_customer
 from customers.services.ratings import NotRatable, rate
 from customers.services.routing_words import sentence
 
-from .access import Access, acting_user, asked_source, asking_key, visible_customers
+from .access import Access, acting_user, asked_source, asking_key, require_visible, visible_customers
 from .agents import AgentSerializer
 from .bodies import BuyerBody, StrictSerializer
 from .problems import Conflict
@@ -197,8 +198,9 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         body = InquiryBody(data=request.data)
         body.is_valid(raise_exception=True)
         source = asked_source(request, body.validated_data.get("source"))
-        text, at = body.validated_data["text"], timezone.now()
-        reception = inquiries.receive(body.buyer(source), source=source, text=text, at=at)
+        buyer, text, at = body.buyer(source), body.validated_data["text"], timezone.now()
+        require_visible(request, find_customer(buyer))
+        reception = inquiries.receive(buyer, source=source, text=text, at=at)
         if reception is None:
             raise ValidationError(_("A masked or incomplete identifier names nobody."), "names_nobody")
         return Response(self._shown(reception.inquiry), status=201 if reception.created else 200)

@@ -2,11 +2,13 @@
 
 from .customers import PERSONAL, RANGES, CustomerFilter
 from .lists import InquiryFilter, OrderFilter
-from .strict import Condition, InvalidFilter, MomentFilter, StrictFilterSet, restored, stored
+from .strict import DAYS, YEARS, Condition, InvalidFilter, MomentFilter, StrictFilterSet, restored, stored
 
 __all__ = [
+    "DAYS",
     "PERSONAL",
     "RANGES",
+    "YEARS",
     "Condition",
     "CustomerFilter",
     "InquiryFilter",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
 # What names a person, or may: it is searched for, and no row but the contact value keeps it.
-PERSONAL = ("q", "name", "phone", "email")
+PERSONAL = ("q", "nick", "name", "phone", "email")
 MINE = "mine"
 LONGEST_ID = 18
 COUNTS = ("trade_count", "item_count", "close_trade_count")

@@ -20,10 +20,12 @@ from django.utils.translation import gettext as _
 from django_filters import FilterSet, IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 
+# The moments, and the days, that every time zone and database can hold.
 YEARS = [
     MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC)),
     MaxValueValidator(datetime(2199, 12, 31, tzinfo=UTC)),
 ]
+DAYS = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2199, 12, 30))]
 
 
 class InvalidFilter(Exception):

@@ -126,9 +126,19 @@ def in_order(groups: Collection[Group]) -> list[Group]:
     return sorted(groups, key=lambda group: (len(_reach(rules.get(group.pk, {}), rules)), group.pk))
 
 
-def uses(group: Group) -> list[SavedFilter]:
-    """The saved filters that refer to the group: without it they say so and select nobody."""
-    return [saved for saved in SavedFilter.objects.order_by("name", "pk") if group.pk in named_groups(saved.values)]
+def uses(group: Group, *, seen_by: User) -> list[str]:
+    """The saved filters that refer to the group: without it they say so and select nobody.
+
+    By their names, those of colleagues that are not shared by their number.
+    """
+    saved = SavedFilter.objects.order_by("name", "pk")
+    found = [row for row in saved if group.pk in named_groups(row.values)]
+    seen = set(SavedFilter.objects.visible_to(seen_by).values_list("pk", flat=True))
+    names = [row.name for row in found if row.pk in seen]
+    if hidden := len(found) - len(names):
+        told = ngettext("%(count)d private view of a colleague", "%(count)d private views of colleagues", hidden)
+        names.append(told % {"count": hidden})
+    return names
 
 
 class RefreshGroups(JobKind):

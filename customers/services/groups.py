@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext as _
 
+from customers import locks
 from customers.bulk import insert_from
 from customers.models import Customer, Group, User
 
@@ -69,7 +70,8 @@ def remove_from_groups(customers: CustomerQuerySet, *, groups: Iterable[Group], 
 
 
 def check_room() -> None:
-    """Raises TooManyGroups where no further group may be added."""
+    """Raises TooManyGroups where no further group may be added; in the transaction that adds it."""
+    locks.add_group_alone()
     if Group.objects.count() >= MOST_GROUPS:
         raise TooManyGroups(_("There are %(count)d groups already, and no more are possible.") % {"count": MOST_GROUPS})
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -269,3 +270,19 @@ def test_opening_a_page_is_a_sign_of_life_and_what_a_page_asks_by_itself_is_none
         seen(client.post, **{"Sec-Fetch-Mode": "cors"}),
     ] == [True, True, False, True]
     assert Customer.objects.count() == 0
+
+
+@pytest.mark.parametrize(("first", "last"), [("2096-03-05", "9999-12-31"), ("0001-01-01", "2096-03-05")])
+def test_days_that_no_database_holds_are_refused_by_name(agent, other_agent, sign_in, first, last):
+    body = {"deputy": other_agent.pk, "starts_on": first, "ends_on": last}
+    sign_in(agent.user).post(reverse("admin:customers_agent_deputy", args=[agent.pk]), body)
+
+    assert not Deputyship.objects.exists()
+
+
+def test_end_of_a_status_that_no_clock_shows_is_refused(agent, sign_in):
+    path = f"/api/v1/agents/{agent.pk}/status/"
+    body = {"status": "suspended", "until": "9999-12-31T23:59:59Z"}
+    answer = sign_in(agent.user).post(path, body, content_type="application/json")
+
+    assert (answer.status_code, [found["pointer"] for found in answer.json()["errors"]]) == (400, ["/until"])

@@ -247,6 +247,17 @@ def test_action_needs_its_permission_and_must_exist(sign_in):
     assert answers == [403, 403, 404]
 
 
+def test_beginning_of_a_nick_leaves_no_value_in_the_job(agent, sign_in):
+    customer = CustomerFactory(agent=agent, nick="xiaoming")
+
+    sign_in(agent.user).post(
+        url("add_to_groups", "?nick=xiaom"), confirmed(select_across="1", groups=[GroupFactory().pk])
+    )
+
+    assert Job.objects.get().parameters["ids"] == [customer.pk]
+    assert "xiaom" not in str(Job.objects.get().parameters)
+
+
 def test_search_for_a_person_leaves_no_value_in_the_job(agent, sign_in):
     found = CustomerFactory(phone="13800138000")
     CustomerFactory()

@@ -303,3 +303,16 @@ def test_group_list_takes_as_many_queries_for_3_as_for_1(lead, rich, sign_in, co
         ruled(rich, lead).customers.add(CustomerFactory())
 
     assert count_queries(lambda: client.get("/admin/customers/group/")) == one
+
+
+def test_group_names_views_that_refer_to_it_and_of_colleagues_only_what_they_share(lead, other_agent, now):
+    group = GroupFactory()
+    values = {"group": [str(group.pk)]}
+    for name, owner, is_shared in (
+        ("mine", lead, False),
+        ("hidden", other_agent.user, False),
+        ("ours", other_agent.user, True),
+    ):
+        saved_filters.create(name, by=owner, at=now, values=values, is_shared=is_shared)
+
+    assert group_rules.uses(group, seen_by=lead) == ["mine", "ours", "1 private view of a colleague"]

@@ -1,8 +1,14 @@
-import pytest
+import threading
+import time
 
-from customers.models import Customer, Event
-from customers.services.groups import MayNotGroup, add_to_groups, remove_from_groups
+import pytest
+from django.db import transaction
+
+from customers.models import Customer, Event, Group
+from customers.services import groups
+from customers.services.groups import MayNotGroup, TooManyGroups, add_to_groups, remove_from_groups
 from tests.factories import CustomerFactory, GroupFactory, UserFactory
+from tests.parallel import Parallel
 
 
 def members(*several):
@@ -51,3 +57,25 @@ def test_groups_are_changed_only_with_the_right_and_of_whom_one_may_edit(agent, 
     assert (count, members(group)) == (1, [[mine.pk]])
     with pytest.raises(MayNotGroup):
         add_to_groups(everybody(), groups=[group], by=UserFactory(), at=now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_last_free_place_is_given_once_to_two_who_add_a_group_at_once(monkeypatch):
+    monkeypatch.setattr(groups, "MOST_GROUPS", 1)
+    both, refused = threading.Barrier(2), []
+
+    def add(name):
+        both.wait()
+        try:
+            with transaction.atomic():
+                groups.check_room()
+                time.sleep(0.2)
+                Group.objects.create(name=name)
+        except TooManyGroups:
+            refused.append(name)
+
+    with Parallel() as side_by_side:
+        side_by_side.start(add, "one")
+        side_by_side.start(add, "two")
+
+    assert (Group.objects.count(), len(refused)) == (1, 1)

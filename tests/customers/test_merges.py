@@ -283,3 +283,9 @@ def test_list_of_duplicates_needs_the_same_queries_for_one_and_three(lead, sign_
     three = count_queries(lambda: client.get(address))
 
     assert (one, Duplicate.objects.count()) == (three, 3)
+
+
+def test_number_that_no_database_holds_is_nobody_to_compare(lead, sign_in):
+    address = f"/admin/customers/duplicate/compare/{CustomerFactory().pk}/{10**30}/"
+
+    assert sign_in(lead).get(address).status_code == 404
