@@ -87,6 +87,15 @@ class CustomerChangeList(PanelChangeList):
         self.result_list = [rows[pk] for pk in page if pk in rows]
 
     @property
+    def complaints(self) -> list[tuple[str, str]]:
+        """What of the address is not understood: what the filter is called, and what is wrong with its value."""
+        fields = self.filters.form.fields
+        return [
+            (str(fields[name].label) if name in fields else name, " ".join(sentences))
+            for name, sentences in self.errors.items()
+        ]
+
+    @property
     def is_narrowed(self) -> bool:
         return bool(self.query or self.filter_values)
 

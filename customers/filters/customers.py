@@ -70,6 +70,8 @@ _AMOUNT = {"max_digits": 14, "decimal_places": 2}
 
 
 class GroupsField(ModelMultipleChoiceField):  # type: ignore[misc]
+    default_error_messages = {"invalid_choice": gettext_lazy("There is no group %(value)s, or it was deleted.")}
+
     def _check_values(self, value: Any) -> Any:
         for pk in value:
             if len(str(pk)) > LONGEST_ID:  # more than a database's integer holds

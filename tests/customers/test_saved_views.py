@@ -143,7 +143,7 @@ def test_view_whose_group_was_deleted_says_so_and_selects_nobody(agent, sign_in)
 
     page = sign_in(agent.user).get(f"{LIST}?view={view.pk}")
 
-    assert "group: Select a valid choice." in page.text
+    assert f"Any of these groups: There is no group {view.values['group'][0]}, or it was deleted." in page.text
     assert page.context["cl"].result_list == []
 
 
@@ -153,7 +153,7 @@ def test_unknown_view_says_so_and_selects_nobody(agent, sign_in, view):
 
     page = sign_in(agent.user).get(f"{LIST}?view={view}")
 
-    assert "view: There is no such view" in page.text
+    assert "View: There is no such view" in page.text
     assert page.context["cl"].result_list == []
 
 
