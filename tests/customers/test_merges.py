@@ -182,7 +182,7 @@ NAME_NO_OWNER = {
     ("duplicate", "first"),
     ("duplicate", "second"),
     ("customer", "merged_into"),
-    ("rulematch", "customer"),
+    ("setaside", "customer"),
 }
 
 
