@@ -23,7 +23,8 @@ def came_from(request: HttpRequest, *, default: str) -> str:
     """The page of this site that `next` names, to go back to; never another site."""
     asked = request.POST.get("next") or request.GET.get("next") or ""
     here = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
-    return asked if here else default
+    # a word without a slash would be taken for the name of a view
+    return asked if here and asked.startswith(("/", "http://", "https://")) else default
 
 
 def seen_customer(request: HttpRequest, pk: int) -> Customer:

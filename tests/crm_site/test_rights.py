@@ -255,3 +255,14 @@ def test_customer_of_another_agent_is_no_buyer_to_speak_for(key_client, agent, o
         return answer.status_code, answer.json().get("code")
 
     assert (say("theirs"), say("mine")) == ((403, "not_his_agent"), (201, None))
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["nowhere", "a:b", "//evil.example/", "javascript:alert(1)", "https://evil.example/"]
+)
+def test_way_back_is_a_page_of_this_site(client, agent, elsewhere):
+    client.force_login(agent.user)
+
+    answer = client.post("/admin/customers/agent/status/", {"status": "online", "next": elsewhere})
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
