@@ -134,13 +134,6 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             return self.unmerged()
         return self.unmerged().served_now_by(user)
 
-    def exportable_by(self, user: User) -> CustomerQuerySet:
-        """Whom this staff user may take out of the house: all that he sees for leads and managers, an agent his own."""
-        if not user.has_perm("customers.export_customer"):
-            return self.none()
-        visible = self.visible_to(user)
-        return visible if user.has_perm("customers.view_any_customer") else visible.served_by(user)
-
     def served_now_by(self, user: User) -> CustomerQuerySet:
         """His own customers, those whose running inquiry he has, and those of the agent whose deputy he is today."""
         from .inquiry import Inquiry  # noqa: PLC0415  (an inquiry knows its customer; this goes the other way)

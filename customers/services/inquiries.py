@@ -24,7 +24,7 @@ from .bindings import bind_by_answer
 from .inquiry_notes import keep_note, tell_transfer
 from .people import keep_customer
 from .replies import automatic_reply
-from .routing import Routing, give_to, made_room, record_routing, route_for, stays
+from .routing import Routing, give_out_waiting, give_to, made_room, record_routing, route_for, stays
 
 LONGEST_TEXT = 4000
 Author, Reason, State = InquiryMessage.Author, Inquiry.Reason, Inquiry.State
@@ -206,6 +206,7 @@ def _continue(inquiry: Inquiry, *, at: datetime) -> Inquiry:
 
 
 def _open(customer: Customer, *, source: Source, at: datetime) -> Inquiry:
+    give_out_waiting(at=at)  # whoever waited comes before a newcomer, also where an agent is back since a moment ago
     routing = route_for(customer, at=at)
     inquiry = Inquiry.objects.create(
         customer=customer,

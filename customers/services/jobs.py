@@ -200,14 +200,12 @@ def asker(job: Job) -> User:
     return job.by
 
 
-def chosen_customers(
-    parameters: Mapping[str, Any], *, by: User, among: CustomerQuerySet | None = None
-) -> CustomerQuerySet:
+def chosen_customers(parameters: Mapping[str, Any], *, by: User) -> CustomerQuerySet:
     """The customers that a job's parameters name, of those whom `by` sees. Raises InvalidFilter, CannotGoOn.
 
-    `among`: of these instead. A filter over a relation may name a customer twice.
+    A filter over a relation may name a customer twice.
     """
-    visible = Customer.objects.visible_to(by) if among is None else among
+    visible = Customer.objects.visible_to(by)
     if "ids" in parameters:
         return visible.filter(pk__in=parameters["ids"])
     if "filter" not in parameters:

@@ -220,3 +220,14 @@ def test_fifty_buyers_in_parallel_overrun_no_capacity_and_each_has_one_owner_or_
     assert (list(loads), len(team)) == ([10, 10, 10], 3)
     assert (Inquiry.objects.count(), Inquiry.objects.waiting().count()) == (50, 20)
     assert InquiryRouting.objects.count() == 50
+
+
+def test_newcomer_does_not_overtake_whoever_waits(write, agent):
+    put(agent, capacity=1)
+    agents.set_status(agent, "suspended", by=agent.user, at=NOON, until=LATER)
+    write("first")
+
+    has_second, _why = write("second", at=LATER)
+
+    first = Inquiry.objects.get(customer__accounts__nick="first")
+    assert (first.agent, has_second) == (agent, None)
