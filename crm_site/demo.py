@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TypeVar
 
 from django.contrib.auth.models import Group as Role
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Model
 from django.db.models.functions import Mod
 from django.utils.translation import gettext as _
@@ -130,6 +130,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_test_buyers(source, at=at)
         _seed_orders(source, products, dice, at=at)
         _seed_thresholds()
+        _count_rows()
         rebuild_trade_figures(at=at)
         rfm.refresh(at=at)
         _seed_groups(staff, at=at)
@@ -218,6 +219,12 @@ def _seed_test_buyers(source: Source, *, at: datetime) -> None:
     for nick in (BANNED_NICK, ALLOWED_NICK):
         customer = Customer.objects.create(registered_at=at - timedelta(days=90))
         Account.objects.create(customer=customer, source=source, external_id=nick, nick=nick)
+
+
+def _count_rows() -> None:
+    """Tell the database how many rows there are now: it would plan for empty tables until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 def _seed_orders(source: Source, products: list[Product], dice: random.Random, *, at: datetime) -> None:

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy
 from customers.filters import DAYS, YEARS
 from customers.models import Agent, Customer
 
+from .many_rows import ManyRowsField
+
 
 def taking_customers() -> Any:
     return Agent.objects.filter(is_active=True).order_by("display_name", "pk")
@@ -90,9 +92,7 @@ class HandOverForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("None chosen: customers of all levels."),
     )
-    to = forms.ModelMultipleChoiceField(
-        queryset=Agent.objects.none(), label=gettext_lazy("To"), widget=forms.CheckboxSelectMultiple
-    )
+    to = ManyRowsField(queryset=Agent.objects.none(), label=gettext_lazy("To"), widget=forms.CheckboxSelectMultiple)
     reason = forms.CharField(
         label=gettext_lazy("Reason, and a note for the new agents"), max_length=200, required=False
     )

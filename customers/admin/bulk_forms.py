@@ -15,6 +15,8 @@ from unfold.widgets import (
 
 from customers.models import Agent, Customer, Group, User
 
+from .many_rows import ManyRowsField
+
 
 class BulkForm(forms.Form):
     """Asks nothing more than "really?". The job is given what `parameters` makes of the answers."""
@@ -53,7 +55,7 @@ class BulkBindForm(BulkAgentForm):
 
 
 class BulkGroupsForm(BulkForm):
-    groups = forms.ModelMultipleChoiceField(
+    groups = ManyRowsField(
         queryset=Group.objects.filter(rule__isnull=True).order_by("name", "pk"),
         label=_("Groups"),
         help_text=_("Groups that a rule fills are not among them."),

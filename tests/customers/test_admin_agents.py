@@ -286,3 +286,11 @@ def test_end_of_a_status_that_no_clock_shows_is_refused(agent, sign_in):
     answer = sign_in(agent.user).post(path, body, content_type="application/json")
 
     assert (answer.status_code, [found["pointer"] for found in answer.json()["errors"]]) == (400, ["/until"])
+
+
+def test_hand_over_to_nobody_that_a_database_could_hold_is_an_error_of_the_form(sign_in, lead, agent):
+    client = sign_in(lead)
+
+    answer = client.post(f"/admin/customers/agent/{agent.pk}/hand-over/", {"to": [2**63], "confirm": "yes"})
+
+    assert (answer.status_code, list(answer.context["form"].errors)) == (200, ["to"])
