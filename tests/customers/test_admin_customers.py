@@ -120,10 +120,10 @@ def test_filter_bar_narrows_by_ban_level_group_agent_and_source(agent, other_age
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ("level=9", "level: Select a valid choice."),
-        ("agent=9999", "agent: Select a valid choice."),
-        ("banned=maybe", "banned: This value is not valid."),
-        ("shoe=4", "shoe: There is no filter shoe."),
+        ("level=9", "Level: Select a valid choice."),
+        ("agent=9999", "Exclusive agent: Select a valid choice."),
+        ("banned=maybe", "Ban: This value is not valid."),
+        ("shoe=4", "Shoe: There is no filter shoe."),
     ],
 )
 def test_invalid_filter_is_said_and_selects_nobody(manager, sign_in, values, sentence):
