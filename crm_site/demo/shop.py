@@ -1,4 +1,4 @@
-"""A made-up shop to try the product with. Everything in it is invented, and the same each time."""
+"""The made-up shop itself: staff, goods, people, what they bought, and who serves or is banned."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 
 from blocklist.models import Ban
 from blocklist.services.bans import ban_purchases
+from crm_site.roles import AGENT, LEAD, MANAGER
 from customers import identity
 from customers.bulk import insert_from, insert_rows
-from customers.identity import Identity
 from customers.models import (
     Account,
     Agent,
@@ -27,8 +27,6 @@ from customers.models import (
     ContactValue,
     Customer,
     Group,
-    Inquiry,
-    InquiryRating,
     LevelRule,
     Order,
     OrderLine,
@@ -38,25 +36,21 @@ from customers.models import (
     User,
 )
 from customers.models.customer import CustomerQuerySet
-from customers.services import group_rules, inquiries, rfm, saved_filters
-from customers.services.agents import set_status
+from customers.services import group_rules, rfm, saved_filters
 from customers.services.api_keys import hash_key
 from customers.services.bindings import bind
-from customers.services.deputies import propose
 from customers.services.merges import suggest
-from customers.services.mutes import mute
-from customers.services.ratings import rate
 from customers.services.trade_figures import rebuild_trade_figures
 from messaging.models import Broadcast
 from messaging.services.broadcasts import save_draft, send
 from messaging.services.work import work
 from messaging.signals import WorkKind
 
-from .demo_jobs import seed_jobs
-from .demo_outbox import seed_outbox
-from .demo_replies import seed_replies
-from .demo_words import seed_words
-from .roles import AGENT, LEAD, MANAGER
+from .jobs import seed_jobs
+from .outbox import seed_outbox
+from .reception import seed_inquiries, seed_limits
+from .replies import seed_replies
+from .words import seed_words
 
 # Only ever valid in a database that seed_demo filled, which listens on this machine alone.
 DEMO_API_KEY = "crm_demo-key-of-the-made-up-shop"
@@ -99,12 +93,6 @@ GOODS = [
 ]
 NEW_GOODS = [("真丝睡衣 Silk pyjamas", "359.00"), ("胡桃木托盘 Walnut tray", "139.00")]
 PRAISE = ["很好，下次还来。", "Nice quality, quick parcel.", "包装用心。", "As described.", ""]
-QUESTIONS = [
-    ("这件衬衫偏大吗？我 170cm。", "亲，170 拍 L 码就好。", False),
-    ("Does the scarf come in grey?", "Yes, grey and navy.", True),
-    ("什么时候发货？", "", False),
-    ("茶杯能用洗碗机吗？", "", False),
-]
 COMPLAINTS = ["差评！不给钱就追评。", "Bad. Refund me or I go on.", "和图片不一样。"]
 
 
@@ -140,8 +128,8 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_broadcast(staff, at=at)
         seed_words(staff, at=at)
         seed_replies(staff)
-        _seed_inquiries(staff, source, at=at)
-        _seed_reception(staff, at=at)
+        seed_inquiries(staff, source, banned_nick=BANNED_NICK, at=at)
+        seed_limits(staff, at=at)
         seed_outbox(staff, source, at=at)
         seed_jobs(staff, at=at)
 
@@ -375,49 +363,3 @@ def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:
     for kind in (WorkKind.PLAN, WorkKind.SEND):
         while work(kind, clock=lambda: yesterday, stretch=timedelta(seconds=1)):
             pass
-
-
-def _seed_inquiries(staff: dict[str, User], source: Source, *, at: datetime) -> None:
-    """Some new, open and closed ones, one of a banned buyer, and one that waited until somebody was online."""
-    known = Customer.objects.bound().exclude(accounts__nick=BANNED_NICK).order_by("pk")
-    nicks = list(known.values_list("accounts__nick", flat=True)[: 2 * len(QUESTIONS)])
-    for number, nick in enumerate(nicks):
-        question, reply, is_closed = QUESTIONS[number % len(QUESTIONS)]
-        asked_at = at - timedelta(minutes=10 * (len(nicks) - number))
-        inquiry = _ask(nick, question, source, at=asked_at)
-        if reply and inquiry.agent:
-            inquiries.answer(inquiry, text=reply, by=inquiry.agent.user, at=asked_at + timedelta(minutes=1))
-        if is_closed and inquiry.agent:
-            by, closed_at = inquiry.agent.user, asked_at + timedelta(minutes=5)
-            inquiries.close(inquiry, by=by, at=closed_at, result=Inquiry.Result.SOLVED)
-            rate(inquiry, score=number % 3, source=InquiryRating.Origin.INVITED, at=closed_at)
-    _ask(BANNED_NICK, "为什么我下不了单？", source, at=at - timedelta(minutes=4))
-    free = Customer.objects.unbound().order_by("-pk").values_list("accounts__nick", flat=True).first()
-    for status in (Agent.Status.OFFLINE, Agent.Status.ONLINE):
-        for agent in Agent.objects.select_related("user"):
-            set_status(agent, status, by=agent.user, at=at - timedelta(minutes=2))
-        if status == Agent.Status.OFFLINE and free:
-            _ask(free, "有人在吗？ Is anybody there?", source, at=at - timedelta(minutes=2))
-    back = at + timedelta(hours=8)
-    set_status(
-        staff["yue"].agent, Agent.Status.SUSPENDED, by=staff["yue"], at=at, reason="盘点 Stocktaking", until=back
-    )
-
-
-def _seed_reception(staff: dict[str, User], *, at: datetime) -> None:
-    """Limits, a proposed deputy, a customer whom nobody likes to receive, and the shop's hours: always open."""
-    ming, lan, yue = (staff[login] for login in ("ming", "lan", "yue"))
-    Agent.objects.filter(user__in=[ming, lan]).update(capacity=10)
-    propose(
-        yue.agent, deputy=lan.agent, starts_at=at, ends_at=at + timedelta(days=3), by=yue, at=at - timedelta(hours=1)
-    )
-    quiet = Customer.objects.served_by(lan).exclude(pk__in=Inquiry.objects.values("customer")).order_by("pk")
-    for customer in quiet[:1]:
-        mute(customer, agent=lan.agent, reason="骂人 Insults", by=lan, at=at - timedelta(days=1))
-
-
-def _ask(nick: str, question: str, source: Source, *, at: datetime) -> Inquiry:
-    reception = inquiries.receive(Identity(source_id=source.pk, nick=nick), source=source, text=question, at=at)
-    if reception is None:
-        raise ValueError("A made-up buyer has a nick.")
-    return reception.inquiry
