@@ -45,7 +45,8 @@ def claim_alone() -> None:
 def route_alone() -> None:
     """Let whatever changes an inquiry happen one after another.
 
-    So each routing sees the inquiry that the one before it opened, and how busy it has made an agent.
+    So each routing sees the inquiry that the one before it opened, and how busy it has made an agent. Bindings and
+    merges take it too: whoever is bound is then nobody else.
     """
     _lock("pg_advisory_xact_lock", ROUTE)
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext as _
 
+from customers import locks
 from customers.bulk import insert_from
 from customers.models import Agent, Binding, User
 
@@ -37,6 +38,7 @@ def bind(customers: CustomerQuerySet, *, agent: Agent, by: User, at: datetime, r
     if not agent.is_active:
         raise MayNotBind(_("This agent takes no customers."))
     with transaction.atomic():
+        locks.route_alone()  # a merge under way decides first who is who
         return _open_bindings(customers.unbound().editable_by(by), agent=agent, by=by, at=at, reason=reason)
 
 
@@ -68,6 +70,7 @@ def hand_over(customers: CustomerQuerySet, *, agent: Agent, by: User, at: dateti
     if not agent.is_active:
         raise MayNotBind(_("This agent takes no customers."))
     with transaction.atomic():
+        locks.route_alone()
         Binding.objects.filter(customer__in=customers, ended_at__isnull=True).update(ended_at=at)
         return _open_bindings(customers, agent=agent, by=by, at=at, reason=reason)
 
