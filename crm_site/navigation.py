@@ -63,7 +63,21 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ("customers.ClosedDay", "event_busy"),
             ],
         ),
-        (_("Blocklist"), [("blocklist.Ban", "block"), ("blocklist.Attempt", "gpp_bad")]),
+        (
+            _("Blocklist"),
+            [
+                ("blocklist.Ban", "block"),
+                ("blocklist.Watch", "visibility"),
+                ("blocklist.BanRequest", "pan_tool"),
+                ("blocklist.Appeal", "balance"),
+                ("customers.OrderHold", "pause_circle"),
+                ("blocklist.Attempt", "gpp_bad"),
+                ("blocklist.MarketplaceTask", "checklist"),
+                ("blocklist.AccountLink", "link"),
+                ("blocklist.Exemption", "verified_user"),
+                ("blocklist.Wording", "chat_info"),
+            ],
+        ),
         (
             _("Messages"),
             [

@@ -185,6 +185,23 @@ AGENTS_SEE_CUSTOMERS = env.str("AGENTS_SEE_CUSTOMERS", default="all")
 if AGENTS_SEE_CUSTOMERS not in ("all", "read", "own"):
     raise ImproperlyConfigured("AGENTS_SEE_CUSTOMERS must be 'all', 'read' or 'own'.")
 
+# Blocklist ----------------------------------------------------------------------------------------------------------
+# A ban of a customer of this level or higher is shown to a manager, who confirms it within so many hours.
+BAN_CONFIRMED_FROM_LEVEL = env.int("BAN_CONFIRMED_FROM_LEVEL", default=3)
+BAN_CONFIRMED_WITHIN = timedelta(hours=env.float("BAN_CONFIRMED_WITHIN_HOURS", default=24))
+# More bans than this at once wait for a second person.
+BANS_AT_ONCE = env.int("BANS_AT_ONCE", default=20)
+# A ban request that nobody has answered for so long is shown to the next manager.
+BAN_REQUEST_SHOWN_FOR = timedelta(hours=env.float("BAN_REQUEST_SHOWN_HOURS", default=2))
+# For how long a bulk ban or lift can be undone.
+BULK_BAN_UNDONE_WITHIN = timedelta(minutes=env.float("BULK_BAN_UNDONE_WITHIN_MINUTES", default=30))
+# A held order that nobody has decided on for so long is released.
+ORDERS_HELD_FOR = timedelta(hours=env.float("ORDERS_HELD_HOURS", default=12))
+# An address of more customers than this (a pick-up station, a dormitory) names nobody.
+ADDRESS_OF_AT_MOST = env.int("ADDRESS_OF_AT_MOST", default=3)
+# A piece of evidence is at most this large.
+EVIDENCE_BYTES = env.int("EVIDENCE_MEGABYTES", default=10) * 1_000_000
+
 # By night -----------------------------------------------------------------------------------------------------------
 # From this hour of the shop's day on, the scheduler has the RFM scores computed.
 NIGHT_HOUR = env.int("NIGHT_HOUR", default=3)
@@ -282,6 +299,10 @@ API_SCOPES = [
     "customers:write",
     "bans:read",
     "bans:write",
+    "ban-requests:read",
+    "ban-requests:write",
+    "appeals:read",
+    "appeals:write",
     "inbox:read",
     "inbox:write",
     "inquiries:read",

@@ -1,4 +1,29 @@
+from .appeal import Appeal
 from .attempt import Attempt
-from .ban import Ban, bannable_by, banned
+from .ban import Ban, MaliciousType, bannable_by, banned
+from .ban_request import BanRequest
+from .change import BanChange
+from .evidence import Evidence
+from .exemption import Exemption
+from .link import AccountLink, LinkMember
+from .marketplace_task import MarketplaceTask
+from .watch import Watch
+from .wording import Wording
 
-__all__ = ["Attempt", "Ban", "bannable_by", "banned"]
+__all__ = [
+    "AccountLink",
+    "Appeal",
+    "Attempt",
+    "Ban",
+    "BanChange",
+    "BanRequest",
+    "Evidence",
+    "Exemption",
+    "LinkMember",
+    "MaliciousType",
+    "MarketplaceTask",
+    "Watch",
+    "Wording",
+    "bannable_by",
+    "banned",
+]

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Case, DateTimeField, F, Max, Value, When
 from django.utils.translation import gettext as _
 
 from blocklist.models import Ban, bannable_by, banned
-from blocklist.signals import ban_lifted, ban_set
 from customers import locks
 from customers.bulk import insert_from
 from customers.models import Customer, Deputyship, EventRow, User
 from customers.services import audit
+
+from .consequences import follow_bans, follow_lifts
 
 if TYPE_CHECKING:
     from blocklist.models.ban import BanQuerySet
@@ -103,6 +105,7 @@ def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, unti
     if until is not None and until <= at:
         raise ValidationError({"until": _("A ban must end in the future.")})
     Ban.objects.run_out(at).filter(customer__in=customers).update(ended_at=F("until"))
+    by_manager = by.has_perm("blocklist.ban_any_customer")
     newly = customers.exclude(pk__in=banned(customers, at=at).values("pk"))
     latest = Ban.objects.aggregate(latest=Max("pk"))["latest"] or 0
     count = insert_from(
@@ -114,14 +117,21 @@ def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, unti
         started_at=at,
         until=until,
         by=by,
-        by_manager=by.has_perm("blocklist.ban_any_customer"),
+        by_manager=by_manager,
+        confirm_by=None if by_manager else _confirmation(at),
     )
     if count:
         # Not by customer: whoever asked for "not banned" would find none of them now. Under the lock nobody else bans.
         bans = Ban.objects.filter(pk__gt=latest)
         audit.record("ban.set", bans, by=by, at=at, fields=["type", "until", "note"])
-        ban_set.send(sender=Ban, bans=bans, by=by, at=at)
+        follow_bans(bans, by=by, at=at)
     return count
+
+
+def _confirmation(at: datetime) -> Case:
+    """Until when a manager is to confirm the ban of a customer of the outer query; empty where none has to."""
+    is_good = When(level__gte=settings.BAN_CONFIRMED_FROM_LEVEL, then=Value(at + settings.BAN_CONFIRMED_WITHIN))
+    return Case(is_good, output_field=DateTimeField())
 
 
 def lift_ban(customer: Customer, *, reason: str, by: User, at: datetime) -> Ban:
@@ -170,7 +180,7 @@ def _lift(standing: BanQuerySet, *, reason: str, by: User, at: datetime) -> int:
     event = audit.record("ban.lifted", standing, by=by, at=at, fields=["ended_at"], reason=reason)
     lifted = Ban.objects.filter(pk__in=EventRow.objects.filter(event=event).values("row_id"))
     count = lifted.update(ended_at=at, lifted_by=by, lift_reason=reason)
-    ban_lifted.send(sender=Ban, bans=lifted, by=by, at=at)
+    follow_lifts(lifted, by=by, at=at)
     return count
 
 

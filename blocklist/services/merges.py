@@ -7,9 +7,23 @@ from datetime import datetime
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from blocklist.models import Attempt, Ban
+from blocklist.models import (
+    AccountLink,
+    Appeal,
+    Attempt,
+    Ban,
+    BanChange,
+    BanRequest,
+    Exemption,
+    LinkMember,
+    Watch,
+)
 from customers.models import Customer, User
 from customers.parts import MergePart
+
+from .changes import note_changes
+from .consequences import follow_lifts
+from .links import fold_links
 
 
 def fold_bans(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
@@ -20,19 +34,89 @@ def fold_bans(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
     both = Ban.objects.filter(customer__in=[kept, merged])
     both.run_out(at).update(ended_at=F("until"))
     standing = list(both.standing(at))
+    # a copy of the blocklist learns that the ban is the kept customer's now
+    note_changes(Ban.objects.standing(at).filter(customer=merged), BanChange.Kind.SET, at=at)
     if len(standing) < 2:
         return
     weaker = min(standing, key=_strictness)
+    lifted = Ban.objects.filter(pk=weaker.pk)
     weaker.ended_at, weaker.lifted_by = at, by
     weaker.lift_reason = str(_("merged with a customer whose ban is stricter"))
     weaker.save(update_fields=["ended_at", "lifted_by", "lift_reason"])
+    follow_lifts(lifted, by=by, at=at)
 
 
 def _strictness(ban: Ban) -> tuple[bool, datetime, bool]:
-    return ban.until is None, ban.until or ban.started_at, ban.by_manager
+    return *_end(ban.until, ban.started_at), ban.is_decided_by_manager()
+
+
+def fold_watches(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
+    """Of two watches that stand the stricter one stays: the confirmed one, then the one that ends later."""
+    both = Watch.objects.filter(customer__in=[kept, merged])
+    both.run_out(at).update(ended_at=F("until"))
+    standing = list(both.standing(at))
+    if len(standing) == 2:
+        weaker = min(standing, key=lambda watch: (watch.confirmed_at is not None, *_end(watch.until, at)))
+        weaker.ended_at, weaker.ended_by = at, by
+        weaker.end_reason = str(_("merged with a customer who is watched more closely"))
+        weaker.save(update_fields=["ended_at", "ended_by", "end_reason"])
+
+
+def fold_requests(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
+    """Of two open requests the kept customer's goes on."""
+    if BanRequest.objects.open().filter(customer=kept).exists():
+        BanRequest.objects.open().filter(customer=merged).update(
+            state=BanRequest.State.OVERTAKEN,
+            decided_at=at,
+            decided_by=by,
+            reason=str(_("merged with a customer whose ban is requested too")),
+        )
+
+
+def fold_exemptions(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
+    """Of two exemptions the one that ends later stays."""
+    both = list(Exemption.objects.open().filter(customer__in=[kept, merged]))
+    if len(both) == 2:
+        weaker = min(both, key=lambda exemption: _end(exemption.until, at))
+        weaker.ended_at, weaker.ended_by = at, by
+        weaker.save(update_fields=["ended_at", "ended_by"])
+
+
+def _end(until: datetime | None, at: datetime) -> tuple[bool, datetime]:
+    """To compare ends by: without end is the latest."""
+    return until is None, until or at
 
 
 MERGE_PARTS = [
     MergePart("bans", _("bans"), lambda customer: Ban.objects.filter(customer=customer), fold=fold_bans),
+    MergePart("watches", _("watch list"), lambda customer: Watch.objects.filter(customer=customer), fold=fold_watches),
+    MergePart(
+        "ban_requests",
+        _("ban requests"),
+        lambda customer: BanRequest.objects.filter(customer=customer),
+        fold=fold_requests,
+    ),
+    MergePart("appeals", _("appeals"), lambda customer: Appeal.objects.filter(customer=customer)),
+    MergePart(
+        "exemptions",
+        _("exemptions"),
+        lambda customer: Exemption.objects.filter(customer=customer),
+        fold=fold_exemptions,
+    ),
+    # Folding leaves nothing to move: the earlier customer of a link stands first in it.
+    MergePart(
+        "links",
+        _("account links"),
+        lambda customer: AccountLink.objects.filter(first=customer),
+        column="first",
+        fold=fold_links,
+    ),
+    MergePart(
+        "links_of_later_customers",
+        _("account links"),
+        lambda customer: AccountLink.objects.filter(second=customer),
+        column="second",
+    ),
+    MergePart("link_members", _("linked customers"), lambda customer: LinkMember.objects.filter(customer=customer)),
     MergePart("attempts", _("refused attempts"), lambda customer: Attempt.objects.filter(customer=customer)),
 ]

@@ -45,6 +45,7 @@ from .staff import came_from, signed_in
 KINDS = {
     Job.State.WAITING: "plain",
     Job.State.RUNNING: "info",
+    Job.State.APPROVAL: "warning",
     Job.State.FINISHED: "success",
     Job.State.FAILED: "danger",
     Job.State.CANCELLED: "warning",

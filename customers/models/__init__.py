@@ -16,6 +16,7 @@ from .mute import Mute
 from .note import CustomerNote
 from .notification import Notification, UnwantedNews
 from .order import Order, OrderLine, Refund
+from .order_hold import OrderHold
 from .product import Product
 from .rating import InquiryRating
 from .reply import AutoReply, QuickReply
@@ -61,6 +62,7 @@ __all__ = [
     "Mute",
     "Notification",
     "Order",
+    "OrderHold",
     "OrderLine",
     "Product",
     "QuickReply",

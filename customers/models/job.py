@@ -35,6 +35,7 @@ class Job(models.Model):
     class State(models.TextChoices):
         WAITING = "waiting", pgettext_lazy("job", "waiting")
         RUNNING = "running", pgettext_lazy("job", "running")
+        APPROVAL = "approval", pgettext_lazy("job", "waiting for approval")
         FINISHED = "finished", pgettext_lazy("job", "finished")
         FAILED = "failed", pgettext_lazy("job", "failed")
         CANCELLED = "cancelled", pgettext_lazy("job", "cancelled")
@@ -49,6 +50,19 @@ class Job(models.Model):
     result_path = models.CharField(_("file"), max_length=255, blank=True, help_text=_("Below the data folder."))
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("by")
+    )
+    # A second person decided whether it may go on.
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("approved by"),
+    )
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+    is_decided_alone = models.BooleanField(
+        _("decided alone"), default=False, help_text=_("By whoever asked, because nobody else has the right.")
     )
     language = models.CharField(_("language"), max_length=10, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"))
@@ -70,6 +84,8 @@ class Job(models.Model):
         indexes = [
             # what waits for a worker
             models.Index(fields=["id"], condition=Q(state__in=["waiting", "running"]), name="job_under_way"),
+            # what waits for a second person
+            models.Index(fields=["kind"], condition=Q(state="approval"), name="job_approval"),
             # one's own, the newest first
             models.Index(fields=["by", "-id"], name="job_by"),
         ]
