@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from customers.row_ids import LONGEST, row_id
 from customers.services import audit
 
+from .many_rows import ManyRowsAdmin
 from .staff import signed_in
 
 if TYPE_CHECKING:
@@ -45,13 +52,20 @@ class PanelChangeList(ChangeList):
     def is_narrowed(self) -> bool:
         return bool(self.query or self.get_filters_params())
 
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Django finds out that a number is too long when the rows are fetched, and has no answer to that by then."""
+        told = [part for values in self.get_filters_params().values() for value in values for part in value.split(",")]
+        if any(part.lstrip("-").isdecimal() and len(part) > LONGEST for part in told):
+            raise IncorrectLookupParameters
+        return super().get_filters(request)
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         if not self.is_narrowed:
             self.full_result_count = self.result_count
 
 
-class PanelAdmin(SkinAdmin):
+class PanelAdmin(ManyRowsAdmin, SkinAdmin):
     """Base of the panel's pages: nothing can be deleted, and what a person edits leaves an audit event."""
 
     list_per_page = 50
@@ -66,6 +80,13 @@ class PanelAdmin(SkinAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any) -> Any:
+        """Django trusts that the chosen rows are named by ids."""
+        if any(row_id(pk) is None for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            messages.error(request, gettext("This choice of rows is not valid. Nothing was done."))
+            return redirect(request.get_full_path())
+        return super().response_action(request, queryset, *args)
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: ModelForm[Any], change: bool) -> None:
         """Write the fields that the form changed, and the audit event, in the transaction of the page."""

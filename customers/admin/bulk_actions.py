@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from customers.filters import PERSONAL, CustomerFilter, restored
 from customers.models import Customer
 from customers.parts import BulkAction, parts
+from customers.row_ids import row_id
 from customers.services import bulk_actions, exports, jobs
 
 from .bulk_forms import BulkAgentForm, BulkBindForm, BulkForm, BulkGroupsForm, BulkLevelForm, ExportForm
@@ -79,9 +80,9 @@ def chosen(request: HttpRequest) -> dict[str, Any]:
     ids = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
     if not ids:
         raise BadChoice(_("Choose customers first. Nothing was done."))
-    if across != "0" or not all(value.isdecimal() and len(value) < 19 for value in ids):
+    numbers = sorted(pk for value in ids if (pk := row_id(value)) is not None)
+    if across != "0" or len(numbers) < len(ids):
         raise BadChoice(_("This choice of customers is not valid. Nothing was done."))
-    numbers = sorted(int(value) for value in ids)
     if Customer.objects.visible_to(user).filter(pk__in=numbers).count() != len(numbers):
         raise BadChoice(_("Some of the chosen customers are not there, or not yours to see. Nothing was done."))
     return {"ids": numbers}

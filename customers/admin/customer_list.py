@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from customers.filters import RANGES, CustomerFilter, stored
 from customers.models import Agent, Customer, SavedFilter
 from customers.parts import parts
+from customers.row_ids import row_id
 from customers.services.saved_filters import ORDERS
 
 from .base import Chip, PanelChangeList
@@ -58,9 +59,9 @@ class CustomerChangeList(PanelChangeList):
     def order(self) -> str:
         """What the rows are ordered by: a clicked column, else as the view has it, else the last trade."""
         clicked = str(self.params.get(ORDER_VAR, "")).partition(".")[0]
-        number = clicked.removeprefix("-")
-        if number.isdecimal() and int(number) < len(self.list_display):
-            name = self.get_ordering_field(self.list_display[int(number)])
+        number = row_id(clicked.removeprefix("-"))
+        if number is not None and number < len(self.list_display):
+            name = self.get_ordering_field(self.list_display[number])
             if name in ORDERS:
                 return f"-{name}" if clicked.startswith("-") else str(name)
         return self.address.order or USUAL_ORDER

@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Event
+from customers.models import Event, EventRow
+from customers.row_ids import row_id
 
 from .base import ReadOnlyAdmin
 from .cells import NOTHING, moment, staff_name
@@ -29,8 +30,8 @@ class EventAdmin(ReadOnlyAdmin):
         number = search_term.strip()
         if not number:
             return queryset, False
-        rows = Event.objects.filter(rows__row_id=int(number)) if number.isdecimal() else Event.objects.none()
-        return queryset.filter(pk__in=rows.values("pk")), False
+        rows = EventRow.objects.filter(row_id=row_id(number) or 0)
+        return queryset.filter(pk__in=rows.values("event")), False
 
     @admin.display(description=_("at"), ordering="at")
     def moment_shown(self, event: Event) -> str:

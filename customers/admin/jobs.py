@@ -33,6 +33,7 @@ from django.views.decorators.http import require_POST
 
 from customers.models import Customer, Job, JobRow
 from customers.parts import parts
+from customers.row_ids import row_id
 from customers.services import jobs
 from customers.services.sheets import BOM, safe_text
 
@@ -147,7 +148,7 @@ class JobAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = Job.objects.visible_to(signed_in(request)).select_related("by")
-        return get_object_or_404(rows, pk=pk if str(pk).isdecimal() else None)
+        return get_object_or_404(rows, pk=row_id(pk))
 
     def _refused_page(self, request: HttpRequest, job: Job) -> Any:
         rows = _refused_rows(request, job).order_by("customer")

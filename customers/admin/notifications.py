@@ -24,6 +24,7 @@ from django.views.decorators.http import require_POST, require_safe
 from customers.models import Notification
 from customers.models.notification import NotificationQuerySet
 from customers.parts import parts
+from customers.row_ids import row_id
 from customers.services import notifications
 
 from .base import Chip, PanelChangeList, ReadOnlyAdmin
@@ -166,7 +167,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """It has no page of its own: it leads to what it is about."""
-        return open_view(request, int(object_id) if object_id.isdecimal() else 0)
+        return open_view(request, row_id(object_id) or 0)
 
     @admin.display(description=gettext_lazy("what happened"))
     def told(self, row: Notification) -> SafeString:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from customers.filters import InvalidFilter, stored
 from customers.models import SavedFilter
+from customers.row_ids import row_id
 from customers.services import saved_filters
 
 from .list_address import ALL, VIEW, list_address
@@ -104,8 +105,8 @@ def columns_view(request: HttpRequest) -> HttpResponse:
     """Choose the columns: of the view that is shown where one may change it, else of one's own list."""
     _require(request, "customers.view_customer")
     user, columns = signed_in(request), request.POST.getlist("columns")
-    view = request.POST.get(VIEW, "")
-    base = SavedFilter.objects.editable_by(user).filter(pk=int(view)).first() if _is_id(view) else None
+    view = row_id(request.POST.get(VIEW))
+    base = SavedFilter.objects.editable_by(user).filter(pk=view).first() if view else None
     try:
         if base:
             saved_filters.change(base, by=user, at=timezone.now(), columns=columns)
@@ -140,10 +141,6 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, InvalidFilter):
         return " ".join(f"{name}: {' '.join(found)}" for name, found in error.errors.items())
     return str(error)
-
-
-def _is_id(value: str) -> bool:
-    return value.isascii() and value.isdecimal() and len(value) < 19
 
 
 def _list() -> str:

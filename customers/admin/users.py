@@ -13,12 +13,13 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from customers.models import User
 
 from .base import SkinAdmin
+from .many_rows import ManyRowsAdmin
 
 admin.site.unregister(Role)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, SkinAdmin):  # type: ignore[type-arg]
+class UserAdmin(ManyRowsAdmin, DjangoUserAdmin, SkinAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -29,5 +30,5 @@ class UserAdmin(DjangoUserAdmin, SkinAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Role)
-class RoleAdmin(DjangoRoleAdmin, SkinAdmin):
+class RoleAdmin(ManyRowsAdmin, DjangoRoleAdmin, SkinAdmin):
     pass

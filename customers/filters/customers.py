@@ -27,6 +27,7 @@ from customers import identity
 from customers.models import Account, Agent, ContactValue, Customer, Group, Order, RfmScore, Source, User
 from customers.models.rfm import SCORES
 from customers.parts import parts
+from customers.row_ids import row_id
 
 from .strict import EndFilter, MomentFilter, StrictFilterSet
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 # What names a person, or may: it is searched for, and no row but the contact value keeps it.
 PERSONAL = ("q", "nick", "name", "phone", "email")
 MINE = "mine"
-LONGEST_ID = 18
 COUNTS = ("trade_count", "item_count", "close_trade_count")
 AMOUNTS = ("trade_amount", "avg_price", "close_trade_amount")
 RANGES = {
@@ -74,7 +74,7 @@ class GroupsField(ModelMultipleChoiceField):  # type: ignore[misc]
 
     def _check_values(self, value: Any) -> Any:
         for pk in value:
-            if len(str(pk)) > LONGEST_ID:  # more than a database's integer holds
+            if row_id(pk) is None:
                 raise forms.ValidationError(self.error_messages["invalid_choice"], "invalid_choice", {"value": pk})
         return super()._check_values(value)
 
@@ -269,7 +269,7 @@ class CustomerFilter(StrictFilterSet):
 def named_groups(values: Mapping[str, Any]) -> set[int]:
     """The ids of the groups that stored filter values refer to."""
     names = [name for name, filter in CustomerFilter.base_filters.items() if isinstance(filter, GroupsFilter)]
-    return {int(pk) for name in names for pk in values.get(name, []) if str(pk).isdecimal()}
+    return {pk for name in names for value in values.get(name, []) if (pk := row_id(value)) is not None}
 
 
 def _memberships(groups: Any) -> QuerySet[Any]:

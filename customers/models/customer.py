@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from customers import identity
+from customers.row_ids import row_id
 
 from . import lookups  # noqa: F401  (nick__begins)
 from .account import Account, FormerNick
@@ -101,9 +102,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
     def kept_instead_of(self, pk: str | int) -> Customer | None:
         """Into whom the customer with this id was merged; None where he was not."""
-        if not str(pk).isdecimal():
-            return None
-        merged = self.select_related("merged_into").filter(pk=pk, merged_into__isnull=False).first()
+        merged = self.select_related("merged_into").filter(pk=row_id(pk) or 0, merged_into__isnull=False).first()
         return merged.merged_into if merged else None
 
     def bound(self) -> CustomerQuerySet:

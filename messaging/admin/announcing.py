@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from customers.models import Agent, Product, User
+from customers.row_ids import row_id
 from messaging.channels import channel_choices
 from messaging.models import Broadcast
 from messaging.services import broadcasts
@@ -67,9 +68,8 @@ class AnnounceForm(forms.ModelForm[Broadcast]):
         )
 
     def _offer_products(self) -> None:
-        asked = str(self["product"].value() or "")
-        chosen = Q(pk=asked) if asked.isdecimal() else Q()
-        offered = Product.objects.filter(Q(is_new=True) | chosen) if chosen else Product.objects.new()
+        asked = row_id(self["product"].value())
+        offered = Product.objects.filter(Q(is_new=True) | Q(pk=asked)) if asked else Product.objects.new()
         field = self._choice("product")
         field.queryset = offered.order_by("-is_new", "-pk")
         field.required = True

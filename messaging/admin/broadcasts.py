@@ -21,6 +21,7 @@ from customers.admin.base import PanelAdmin
 from customers.admin.cells import NOTHING, moment, staff_name
 from customers.admin.staff import signed_in
 from customers.models import Customer, Product
+from customers.row_ids import row_id
 from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery
 from messaging.rendering import called, fill, title
@@ -145,8 +146,8 @@ class BroadcastAdmin(PanelAdmin):
         return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        asked = request.GET.get("product", "")
-        product = Product.objects.filter(pk=asked).first() if asked.isdecimal() else None
+        asked = row_id(request.GET.get("product"))
+        product = Product.objects.filter(pk=asked).first() if asked else None
         return {**default_text(product), "product": product.pk if product else None}
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
@@ -260,7 +261,7 @@ class BroadcastAdmin(PanelAdmin):
     def _find(self, request: HttpRequest, object_id: str | int) -> Broadcast:
         """The broadcast, for somebody who may see it; 404 where there is none, 403 for everybody else."""
         rows = Broadcast.objects.select_related("product", "by", "agent", "group")
-        broadcast = get_object_or_404(rows, pk=object_id if str(object_id).isdecimal() else None)
+        broadcast = get_object_or_404(rows, pk=row_id(object_id))
         if not self.has_view_permission(request, broadcast):
             raise PermissionDenied
         return broadcast

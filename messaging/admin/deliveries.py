@@ -18,6 +18,7 @@ from customers.admin.cells import NOTHING, moment
 from customers.admin.customer_rows import linked_name, with_names
 from customers.admin.staff import of_seen_customers
 from customers.models import Customer
+from customers.row_ids import row_id
 from messaging.models import Broadcast, Delivery
 from messaging.rendering import title
 
@@ -69,8 +70,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return without_count
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        asked = request.GET.get("broadcast", "")
-        broadcast = Broadcast.objects.select_related("product").filter(pk=asked).first() if asked.isdecimal() else None
+        asked = row_id(request.GET.get("broadcast"))
+        broadcast = Broadcast.objects.select_related("product").filter(pk=asked).first() if asked else None
         context: dict[str, Any] = {"title": _("Ledger")}
         if broadcast:
             shown = figures(broadcast, at=timezone.now())
