@@ -35,6 +35,7 @@ from customers.models import ImportRun, Source
 from customers.services.reverts import RevertImport, reason_label
 
 from .cells import badge, moment, staff_name
+from .progress import held_up
 from .staff import signed_in
 
 State = ImportRun.State
@@ -222,7 +223,7 @@ def run_page(request: HttpRequest, run: ImportRun) -> HttpResponse:
     context = {
         "run": run,
         "badge": state_badge(run),
-        "progress": _progress(run),
+        "figures": _figures(run),
         "is_moving": is_moving,
         "is_stopped": is_stopped(run),
         "job_failed": job.message if job and job.state == job.State.FAILED and run.state == State.UPLOADED else "",
@@ -269,19 +270,16 @@ def _revert(request: HttpRequest, run: ImportRun, *, is_moving: bool) -> dict[st
 
 def progress_as_json(run: ImportRun) -> JsonResponse:
     """What the page of a run shows while it moves; its script asks every second."""
-    return JsonResponse(_progress(run))
+    return JsonResponse(_figures(run))
 
 
-def _progress(run: ImportRun) -> dict[str, Any]:
+def _figures(run: ImportRun) -> dict[str, Any]:
     job = run.job
-    is_moving = bool(job and job.is_under_way())
-    leased = bool(job and job.leased_until and job.leased_until > timezone.now())
     return {
-        "step": _step(run),
+        "is_moving": bool(job and job.is_under_way()),
         "done": job.done_count + (job.refused_count if job.kind == RevertImport.name else 0) if job else 0,
         "total": (job.total or 0) if job else 0,
-        "waits": is_moving and not leased,
-        "is_moving": is_moving,
+        "texts": {"step": _step(run), "held_up": held_up(job, at=timezone.now()) if job else ""},
     }
 
 

@@ -41,6 +41,7 @@ from .base import ReadOnlyAdmin
 from .cells import NOTHING, badge, moment, number, staff_name
 from .customer_rows import called, linked_name, with_names
 from .list_address import query_of
+from .progress import held_up
 from .staff import came_from, signed_in
 
 KINDS = {
@@ -196,23 +197,21 @@ class JobAdmin(ReadOnlyAdmin):
 
 def figures(job: Job) -> dict[str, Any]:
     """What moves on the page of a job: the same when it opens and every second after."""
-    now = timezone.now()
     passed = job.done_count + job.refused_count
     return {
-        "is_under_way": job.is_under_way(),
-        "state_label": job.get_state_display(),
-        "state_kind": KINDS[Job.State(job.state)],
-        "step": _step(job, passed),
+        "is_moving": job.is_under_way(),
+        "done": passed,
         "total": job.total or 0,
-        "passed": passed,
-        "counts": {
+        "state_kind": KINDS[Job.State(job.state)],
+        "texts": {
+            "state": job.get_state_display(),
+            "step": _step(job, passed),
+            "held_up": held_up(job, at=timezone.now()),
             "total": NOTHING if job.total is None else number(job.total),
             "done": number(job.done_count),
             "refused": number(job.refused_count),
+            "finished": moment(job.finished_at),
         },
-        "message": job.message,
-        "waits_for_worker": job.waits_for_worker(now, after=jobs.STALLED),
-        "finished": moment(job.finished_at),
     }
 
 

@@ -99,10 +99,14 @@ class Job(models.Model):
     def is_under_way(self) -> bool:
         return self.state in (self.State.WAITING, self.State.RUNNING)
 
-    def waits_for_worker(self, at: datetime, *, after: timedelta) -> bool:
-        """Under way, with nobody at work on it, and nothing has moved for so long."""
-        is_free = self.leased_until is None or self.leased_until <= at
-        return self.is_under_way() and is_free and at - (self.progressed_at or self.created_at) > after
+    def is_free(self, at: datetime) -> bool:
+        """Whether nobody is at work on it, as far as its lease says."""
+        return self.leased_until is None or self.leased_until <= at
+
+    def has_stalled(self, at: datetime, *, after: timedelta) -> bool:
+        """Under way, and nothing has moved for so long."""
+        moved_at = max(filter(None, (self.created_at, self.started_at, self.progressed_at)))
+        return self.is_under_way() and at - moved_at > after
 
 
 class JobRow(models.Model):

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from customers.admin.cells import badge, moment
+from customers.admin.progress import WAITS_FOR_WORKER
 from messaging.channels import get_channel
 from messaging.models import Broadcast, Delivery
 from messaging.services.progress import Progress, progress
@@ -119,25 +120,21 @@ def figures(broadcast: Broadcast, *, at: datetime) -> dict[str, Any]:
     return {
         "counts": counts(broadcast, shown),
         "reasons": reasons(broadcast, shown),
-        "step": step(broadcast, shown),
         "done": shown.done,
         "total": shown.total,
-        "state": state_badge(broadcast),
+        "state_kind": KINDS[Broadcast.State(broadcast.state)],
         "is_moving": broadcast.is_moving(),
-        "waits_for_worker": shown.waits_for_worker,
-        "resting": resting(broadcast, at=at),
-        "finished_at": moment(broadcast.finished_at),
+        "texts": {
+            "state": broadcast.get_state_display(),
+            "step": step(broadcast, shown),
+            "held_up": str(WAITS_FOR_WORKER) if shown.waits_for_worker else resting(broadcast, at=at),
+            "finished": moment(broadcast.finished_at),
+        },
     }
 
 
 def figures_as_json(broadcast: Broadcast, *, at: datetime) -> dict[str, Any]:
-    """For the script: the counts by their key, written as they are shown, and the badge in its parts."""
+    """For the script: the counts are texts by their key."""
     shown = figures(broadcast, at=at)
-    every = (*shown["counts"], *shown.pop("reasons"))
-    return {
-        **shown,
-        "counts": {figure.key: figure.text for figure in every},
-        "state": broadcast.state,
-        "state_label": broadcast.get_state_display(),
-        "state_kind": KINDS[Broadcast.State(broadcast.state)],
-    }
+    every = (*shown.pop("counts"), *shown.pop("reasons"))
+    return {**shown, "texts": {**shown["texts"], **{figure.key: figure.text for figure in every}}}

@@ -107,7 +107,7 @@ def send_and_watch(window):
     """Send, do the work of the workers, and see the figures move without opening the page again."""
     page = window.page
     window.follow(page.locator("form[action$='/send/'] button"))
-    sent = page.locator("[data-count=sent]")
+    sent = page.locator("[data-text=sent]")
     assert sent.inner_text() == "0"
     for kind in (WorkKind.PLAN, WorkKind.SEND):
         while work(kind, clock=timezone.now, stretch=timedelta(seconds=1)):

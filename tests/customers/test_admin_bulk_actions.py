@@ -286,8 +286,8 @@ def test_many_customers_are_done_in_the_background_with_progress_and_report(agen
     job.refresh_from_db()
     assert (job.state, job.total, job.done_count, job.refused_count) == ("finished", 2_502, 2_500, 2)
     assert Customer.objects.filter(agent=agent).count() == Binding.objects.filter(agent=agent).count() == 2_500
-    assert (seen[0]["state_label"], seen[0]["is_under_way"]) == ("waiting", True)
-    assert [figures["passed"] for figures in seen] == sorted(figures["passed"] for figures in seen)
+    assert (seen[0]["texts"]["state"], seen[0]["is_moving"]) == ("waiting", True)
+    assert [figures["done"] for figures in seen] == sorted(figures["done"] for figures in seen)
 
 
 def test_killed_worker_leaves_a_job_that_the_next_one_finishes(agent, manager, now, monkeypatch, settings):
@@ -441,16 +441,27 @@ def test_customer_merged_since_the_rows_were_collected_is_refused(agent, lead, n
     assert list(Binding.objects.values_list("customer", flat=True)) == [kept.pk]
 
 
-def test_page_says_when_a_job_waits_for_a_worker(agent, sign_in, now):
-    lost, fresh, leased = (jobs.start("bind", by=agent.user, at=now, filter={}, agent=agent.pk) for _number in range(3))
+def test_page_says_why_a_job_does_not_move(agent, sign_in, now):
+    fresh, lost, working, killed, unknown, over = (
+        jobs.start("bind", by=agent.user, at=now - timedelta(hours=1), filter={}, agent=agent.pk)
+        for _number in range(6)
+    )
     long_ago = now - jobs.STALLED - timedelta(seconds=1)
-    Job.objects.filter(pk=lost.pk).update(created_at=long_ago)
-    Job.objects.filter(pk=leased.pk).update(created_at=long_ago, state="running", leased_until=now + jobs.LEASE)
+    lease_end = long_ago + jobs.LEASE
+    running = {"state": "running", "leased_until": lease_end}
+    Job.objects.filter(pk=fresh.pk).update(created_at=now)
+    Job.objects.filter(pk=working.pk).update(**running, started_at=long_ago, progressed_at=now)
+    Job.objects.filter(pk=killed.pk).update(**running, started_at=long_ago)
+    Job.objects.filter(pk=unknown.pk).update(state="running", started_at=long_ago, leased_until=now)
+    Job.objects.filter(pk=over.pk).update(state="finished", finished_at=long_ago)
     client = sign_in(agent.user)
 
-    waits = [
-        client.get(reverse("admin:customers_job_progress", args=[job.pk])).json()["waits_for_worker"]
-        for job in (lost, fresh, leased)
+    told = [
+        client.get(reverse("admin:customers_job_progress", args=[job.pk])).json()["texts"]["held_up"]
+        for job in (fresh, lost, working, killed, unknown, over)
     ]
 
-    assert waits == [True, False, False]
+    assert [sentence.split(":")[0].split(" for 15")[0] for sentence in told] == [
+        "", "Waiting for a worker", "", "No sign of life from its worker", "Waiting for a worker", "",
+    ]  # fmt: skip
+    assert f"after {timezone.localtime(lease_end):%H:%M:%S}." in told[3]

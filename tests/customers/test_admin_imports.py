@@ -272,9 +272,11 @@ def test_progress_is_told_while_it_moves(upload, client):
     do_jobs()
     after = client.get(address(run, "progress")).json()
 
-    assert before == {"step": "waiting for a worker", "done": 0, "total": 0, "waits": True, "is_moving": True}
+    assert before == {
+        "is_moving": True, "done": 0, "total": 0, "texts": {"step": "waiting for a worker", "held_up": ""},
+    }  # fmt: skip
     assert after == {
-        "step": "comparing and writing the rows", "done": 2, "total": 2, "waits": False, "is_moving": False,
+        "is_moving": False, "done": 2, "total": 2, "texts": {"step": "comparing and writing the rows", "held_up": ""},
     }  # fmt: skip
 
 
