@@ -15,6 +15,7 @@ SKIN_STRINGS = [
     _("Date"),
     _("Expand row"),
     _("False"),
+    _("Filters"),
     _("General"),
     _("Go back"),
     _("Image preview"),
