@@ -59,6 +59,7 @@ _SERVE = (
     "customers.add_autoreply",
     "customers.change_autoreply",
     "blocklist.add_banrequest",
+    "blocklist.add_evidence",
     "blocklist.add_appeal",
     "blocklist.change_marketplacetask",
     "customers.review_order",

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,12 +17,15 @@ from django.utils.translation import gettext as _
 
 from blocklist.models import Ban, bannable_by
 from blocklist.services import bans
+from blocklist.services.excerpts import LAST_MESSAGES, excerpt
 from customers.admin.customer_page import figures
 from customers.admin.customer_rows import customer_name, with_columns
 from customers.admin.staff import came_from, signed_in
-from customers.models import Customer
+from customers.models import Customer, Inquiry
+from customers.services.files import CheckedFile
 
-from .forms import BanForm, LiftForm
+from .evidence_fields import evidence_help
+from .forms import LiftForm, SingleBanForm
 
 
 def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -35,11 +38,12 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
         return _page(request, customer, "banned_already.html", _("Ban purchase"), status=status, ban=standing, may=may)
     if not may:
         return _refusal(request, customer, _("Ban purchase"), bans.why_may_not_ban(customer, signed_in(request), at=at))
-    form = BanForm(request.POST or None)
+    form, inquiry = SingleBanForm(request.POST or None, request.FILES or None), asked_inquiry(request, customer)
     if request.method == "POST" and form.is_valid():
         chosen = {"type": form.cleaned_data["type"], "note": form.cleaned_data["note"], "until": form.until(at)}
+        files = [*form.cleaned_data["evidence"], *talk_of(form, inquiry, at)]
         try:
-            bans.ban_purchase(customer, by=signed_in(request), at=at, **chosen)
+            bans.ban_purchase(customer, by=signed_in(request), at=at, files=files, **chosen)
         except bans.MayNotBan as refusal:
             return _refusal(request, customer, _("Ban purchase"), str(refusal))
         except ValidationError as error:
@@ -48,7 +52,8 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("%(name)s is banned from buying, at once.") % {"name": _called(customer)})
             return _back(request)
     why = bans.why_may_ban(customer, signed_in(request))
-    return _page(request, customer, "ban_form.html", _("Ban purchase"), form=form, why=why)
+    shown = {"form": form, "why": why, **evidence_of_form(inquiry)}
+    return _page(request, customer, "ban_form.html", _("Ban purchase"), **shown)
 
 
 def lift_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -78,9 +83,29 @@ def lift_view(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, customer, "lift_form.html", _("Lift ban"), form=form, ban=ban)
 
 
+def asked_inquiry(request: HttpRequest, customer: Customer) -> Inquiry | None:
+    """The conversation that one comes from (`?inquiry=`), to be attached; 404 where it is not his or is not seen."""
+    asked = request.POST.get("inquiry") or request.GET.get("inquiry")
+    if not asked:
+        return None
+    if not request.user.has_perm("customers.view_inquiry") or not asked.isdecimal() or len(asked) > 18:
+        raise Http404
+    return get_object_or_404(Inquiry.objects.visible_to(signed_in(request)), customer=customer, pk=asked)
+
+
+def talk_of(form: Form, inquiry: Inquiry | None, at: datetime) -> list[CheckedFile]:
+    """The last messages of the conversation that one comes from, unless one wants them left out."""
+    return [] if inquiry is None or form.cleaned_data["without_talk"] else excerpt(inquiry, at=at)
+
+
+def evidence_of_form(inquiry: Inquiry | None) -> dict[str, Any]:
+    """What `evidence_fields.html` needs beside the form."""
+    return {"inquiry": inquiry, "evidence_help": evidence_help(), "last_messages": LAST_MESSAGES}
+
+
 def show_errors(form: Form, error: ValidationError) -> None:
     """Say at the fields of the form what the service found wrong."""
-    fields = {"until": "last_day"}
+    fields = {"until": "last_day", "files": "evidence"}
     for name, sentences in error.message_dict.items():
         form.add_error(fields.get(name, name), sentences)
 

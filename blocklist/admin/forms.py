@@ -11,10 +11,13 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from blocklist.models import Ban
 from customers.filters import DAYS
+
+from .evidence_fields import EvidenceField
 
 DURATIONS = [
     ("", gettext_lazy("without end")),
@@ -64,6 +67,15 @@ class BanForm(forms.Form):
             next_day = self.cleaned_data["last_day"] + timedelta(days=1)
             return timezone.make_aware(datetime.combine(next_day, datetime.min.time()))
         return at + timedelta(days=int(duration)) if duration else None
+
+
+class SingleBanForm(BanForm):
+    """What is asked of the ban of one customer more than of many: evidence, the conversation it comes from."""
+
+    evidence = EvidenceField()
+    without_talk = forms.BooleanField(
+        label=gettext_lazy("Do not attach the conversation"), required=False, widget=UnfoldBooleanWidget
+    )
 
 
 class LiftForm(forms.Form):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Max, Value, When
 from django.utils.translation import gettext as _
 
-from blocklist.models import Ban, bannable_by, banned
+from blocklist.models import Ban, Evidence, bannable_by, banned
 from customers import locks
 from customers.bulk import insert_from
 from customers.models import Customer, Deputyship, EventRow, User
 from customers.services import audit
+from customers.services.files import CheckedFile, kept
 
 from .consequences import follow_bans, follow_lifts
+from .evidence import attach_evidence
 
 if TYPE_CHECKING:
     from blocklist.models.ban import BanQuerySet
@@ -67,19 +70,29 @@ def why_may_ban(customer: Customer, user: User) -> str:
 
 
 def ban_purchase(
-    customer: Customer, *, type: str, by: User, at: datetime, until: datetime | None = None, note: str = ""
+    customer: Customer,
+    *,
+    type: str,
+    by: User,
+    at: datetime,
+    until: datetime | None = None,
+    note: str = "",
+    files: Sequence[CheckedFile] = (),
 ) -> Ban:
     """Ban one customer at once and return the ban; one who is banned already keeps the standing ban, which is returned.
 
+    The files become evidence of the ban that stands then; where nothing comes of it they are thrown away.
     Raises MayNotBan without the right, ValidationError for an unknown type or an end that is not in the future.
     """
     one = Customer.objects.filter(pk=customer.pk)
-    with transaction.atomic():
+    with kept(files, Evidence) as evidence, transaction.atomic():
         locks.close_intake()
         if not bannable_by(by, at=at).filter(pk=customer.pk).exists():
             raise MayNotBan(why_may_not_ban(customer, by, at=at))
         _ban(one, type=type, by=by, at=at, until=until, note=note)
-        return Ban.objects.standing(at).get(customer=customer)
+        ban = Ban.objects.standing(at).get(customer=customer)
+        attach_evidence(evidence, ban, by=by, at=at)
+        return ban
 
 
 def ban_purchases(

@@ -20,7 +20,8 @@ from django.views.decorators.vary import vary_on_headers
 
 from customers.models import Agent, Attachment, Customer, Inquiry, InquiryMessage, InquiryNote, InquiryRating
 from customers.services import inquiries, mutes
-from customers.services.attachments import ENDINGS, MOST_FILES, download
+from customers.services.attachments import MOST_FILES, attachment_rules
+from customers.services.files import download
 from customers.services.inquiry_notes import LONGEST_NOTE
 from customers.services.replies import quick_replies
 
@@ -201,7 +202,7 @@ def _conversation(request: HttpRequest, inquiry: Inquiry, *, at: datetime) -> di
         "longest_text": inquiries.LONGEST_TEXT,
         "longest_note": LONGEST_NOTE,
         "most_files": MOST_FILES,
-        "accept": ",".join(f".{ending}" for endings in ENDINGS.values() for ending in endings),
+        "accept": attachment_rules().accept(),
         "side": side,
         "replies": [reply._asdict() for reply in quick_replies(inquiry, user=user)] if may_answer else [],
     }

@@ -19,7 +19,8 @@ from django.views.decorators.http import require_POST
 
 from customers.models import Agent, Inquiry, User
 from customers.services import inquiries, mutes
-from customers.services.attachments import checked
+from customers.services.attachments import attachment_rules
+from customers.services.files import checked
 from customers.services.inquiry_notes import LONGEST_NOTE
 
 from .staff import signed_in
@@ -99,7 +100,7 @@ def told_by(form: forms.Form) -> dict[str, Any]:
 def answer(request: HttpRequest, inquiry: Inquiry, at: datetime) -> dict[str, Any]:
     """Send an answer with its files; with the same `send_key` again it is sent once."""
     told = told_by(AnswerForm(request.POST))
-    files = checked(request.FILES.getlist("files"))
+    files = checked(request.FILES.getlist("files"), attachment_rules())
     message = inquiries.answer(
         inquiry, text=told["text"], by=signed_in(request), at=at, files=files, send_key=told["send_key"]
     )

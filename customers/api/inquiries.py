@@ -24,7 +24,8 @@ from rest_framework.viewsets import GenericViewSet
 from customers.filters import InquiryFilter, StrictFilterSet
 from customers.models import Attachment, Inquiry, InquiryMessage, InquiryRating, InquiryRouting, User
 from customers.services import inquiries
-from customers.services.attachments import CheckedFile, checked, download
+from customers.services.attachments import attachment_rules
+from customers.services.files import CheckedFile, checked, download
 from customers.services.people import find_customer
 from customers.services.ratings import NotRatable, rate
 from customers.services.routing_words import sentence
@@ -139,7 +140,7 @@ class FilesBody(StrictSerializer):
 
     def validate_files(self, files: list[Any]) -> list[CheckedFile]:
         try:
-            return checked(files)
+            return checked(files, attachment_rules())
         except DjangoValidationError as error:
             raise ValidationError(error.messages, "file_refused") from error
 

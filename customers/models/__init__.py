@@ -26,6 +26,7 @@ from .routing import InquiryRouting
 from .saved_filter import ListPreference, SavedFilter
 from .set_aside import SetAside
 from .source import Source
+from .stored_file import StoredFile
 from .user import User
 from .working_hours import ClosedDay, WorkingHours
 
@@ -73,6 +74,7 @@ __all__ = [
     "SavedFilter",
     "SetAside",
     "Source",
+    "StoredFile",
     "UnwantedNews",
     "User",
     "WorkingHours",

@@ -19,8 +19,9 @@ from customers.models import Agent, Attachment, Customer, Inquiry, InquiryMessag
 from customers.signals import message_answered
 
 from . import audit
-from .attachments import CheckedFile, attach, discard, kept
+from .attachments import attach
 from .bindings import bind_by_answer
+from .files import CheckedFile, discard, kept
 from .inquiry_notes import keep_note, tell_transfer
 from .people import keep_customer
 from .replies import automatic_reply
@@ -68,7 +69,7 @@ def receive(buyer: Identity, *, source: Source, text: str, at: datetime) -> Rece
 def receive_further(inquiry: Inquiry, *, text: str, at: datetime, files: Sequence[CheckedFile] = ()) -> InquiryMessage:
     """Take a buyer's further message in; raises InquiryClosed where it does not continue this inquiry any more."""
     _check(text, files)
-    with kept(files) as attachments, transaction.atomic():
+    with kept(files, Attachment) as attachments, transaction.atomic():
         locks.route_alone()
         known = _to_continue(inquiry.customer, at=at)
         if known is None or known.pk != inquiry.pk:
@@ -91,7 +92,7 @@ def answer(
     with the message that was sent. Raises MayNotAnswer, InquiryClosed.
     """
     _check(text, files)
-    with kept(files) as attachments, transaction.atomic():
+    with kept(files, Attachment) as attachments, transaction.atomic():
         locks.route_alone()
         _require_right(inquiry, by=by)
         if send_key and (sent := InquiryMessage.objects.filter(inquiry=inquiry, send_key=send_key, user=by).first()):

@@ -11,7 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from customers.models import Attachment
 from customers.services import inquiries
-from customers.services.attachments import checked
+from customers.services.attachments import attachment_rules
+from customers.services.files import checked
 from customers.services.inquiries import InquiryClosed
 from tests.factories import NOON, CustomerFactory, InquiryFactory
 
@@ -51,7 +52,7 @@ def file(name, content=PNG):
     ],
 )
 def test_file_is_taken_by_what_it_is(name, content, expected):
-    [taken] = checked([file(name, content)])
+    [taken] = checked([file(name, content)], attachment_rules())
 
     assert (taken.name, taken.media_type) == expected
     assert taken.content == content
@@ -77,7 +78,7 @@ def test_file_is_taken_by_what_it_is(name, content, expected):
 )
 def test_file_that_is_not_what_it_says_is_refused_by_name(name, content):
     with pytest.raises(ValidationError) as refusal:
-        checked([file(name, content)])
+        checked([file(name, content)], attachment_rules())
 
     [sentence] = refusal.value.message_dict["files"]
     assert "is not taken" in sentence
@@ -87,9 +88,9 @@ def test_too_large_and_too_many_files_are_refused(settings):
     settings.ATTACHMENT_BYTES = 1_000_000
 
     with pytest.raises(ValidationError, match="larger than 1 MB"):
-        checked([file("big.png", PNG + b"\0" * 1_000_000)])
+        checked([file("big.png", PNG + b"\0" * 1_000_000)], attachment_rules())
     with pytest.raises(ValidationError, match="5 files"):
-        checked([file("a.png") for _number in range(6)])
+        checked([file("a.png") for _number in range(6)], attachment_rules())
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def on_disk():
 
 
 def send(inquiry, agent, **facts):
-    files = checked([file("shoe.png")])
+    files = checked([file("shoe.png")], attachment_rules())
     return inquiries.answer(inquiry, text="", by=agent.user, at=NOON, files=files, **facts)
 
 
