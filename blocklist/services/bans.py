@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from blocklist.models import Ban, Evidence, bannable_by, banned
 from customers import locks
 from customers.bulk import insert_from
-from customers.models import Customer, Deputyship, EventRow, User
+from customers.models import Customer, Deputyship, User
 from customers.services import audit
 from customers.services.files import CheckedFile, kept
 
@@ -187,11 +187,11 @@ def _given(reason: str) -> str:
 
 def _lift(standing: BanQuerySet, *, reason: str, by: User, at: datetime) -> int:
     """End the bans. Rights, reason and lock are the caller's."""
-    if not standing.exists():
+    # By their ids: once they are lifted they stand no more, and nothing else tells them apart.
+    lifted = Ban.objects.filter(pk__in=list(standing.values_list("pk", flat=True)))
+    if not lifted.exists():
         return 0
-    # The event knows the bans by their ids: once they are lifted they stand no more, and nothing else tells them apart.
-    event = audit.record("ban.lifted", standing, by=by, at=at, fields=["ended_at"], reason=reason)
-    lifted = Ban.objects.filter(pk__in=EventRow.objects.filter(event=event).values("row_id"))
+    audit.record("ban.lifted", lifted, by=by, at=at, fields=["ended_at"], reason=reason)
     count = lifted.update(ended_at=at, lifted_by=by, lift_reason=reason)
     follow_lifts(lifted, by=by, at=at)
     return count

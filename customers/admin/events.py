@@ -22,7 +22,7 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("rows__row_id__exact",)
     search_help_text = _("Number of a customer, order or ban")
     ordering = ("-at", "-pk")
-    fields = ("moment_shown", "verb", "actor", "fields_shown", "reason", "rows_shown")
+    fields = ("moment_shown", "verb", "actor", "fields_shown", "reason", "job", "rows_shown")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str

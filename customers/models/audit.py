@@ -4,11 +4,14 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .job import Job
+
 
 class Event(models.Model):
     """What somebody changed: append-only, written by the service in the transaction of the change.
 
-    It holds ids and field names only, so that merging and erasing a person leave it alone. A bulk action is one event.
+    It holds ids and field names only, so that merging and erasing a person leave it alone. A bulk action is one event,
+    to which each of its stretches adds rows.
     """
 
     at = models.DateTimeField(_("at"), db_index=True)
@@ -18,10 +21,26 @@ class Event(models.Model):
     verb = models.CharField(_("what"), max_length=60)
     fields = models.JSONField(_("fields"), default=list)
     reason = models.CharField(_("why"), max_length=200, blank=True)
+    job = models.ForeignKey(
+        Job,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("bulk action"),
+    )
 
     class Meta:
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job", "verb"],
+                condition=models.Q(job__isnull=False),
+                name="event_once_per_job",
+                violation_error_message=_("This bulk action has such an event already."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.verb} #{self.pk}"

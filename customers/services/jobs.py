@@ -29,6 +29,7 @@ from customers.models import Customer, Job, JobRow, User
 from customers.parts import NotificationKind, parts
 from customers.signals import work_waiting
 
+from . import audit
 from .notifications import notify
 
 if TYPE_CHECKING:
@@ -153,7 +154,8 @@ class BulkKind(CustomersKind):
             job.refused_count += named.update(state=JobRow.State.REFUSED, refusal=code)
         allowed = list(rows.values_list("customer", flat=True))
         if allowed:
-            self.apply(Customer.objects.filter(pk__in=allowed), job=job, by=by, at=at)
+            with audit.one_event(job):
+                self.apply(Customer.objects.filter(pk__in=allowed), job=job, by=by, at=at)
             job.done_count += rows.update(state=JobRow.State.DONE)
 
 
