@@ -23,7 +23,7 @@ from customers.models import Customer
 from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, ListColumn, parts
 
 from .admin import timeline_entries
-from .admin.answers import CAN_BUY
+from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.bulk_actions import BULK_ACTIONS
 from .models import Ban, bannable_by, banned
 from .services import bans, bulk_actions
@@ -60,6 +60,7 @@ def register() -> None:
     )
     parts.timeline += timeline_entries.SOURCES
     parts.contactability.append(CAN_BUY)
+    parts.decisions.append(WHY_DECIDED)
     parts.customer_counts.append(CustomerCount(name="banned", label=gettext_lazy("banned"), count=_count_banned))
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 

@@ -1,4 +1,4 @@
-"""The gate of the blocklist: a banned buyer's order is refused, by whichever of his identifiers he is named."""
+"""The gate of the blocklist: may this buyer buy, by whichever of his identifiers he is named?"""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ from functools import cache
 from django.db.models import BigIntegerField, CharField, DateTimeField
 
 from customers.gates import ALLOWED, Decision, Outcome, PurchaseGate, Question
-from customers.models import Customer
-from customers.prepared import Prepared, Slot
+from customers.prepared import PreparedValues, Slot
 
-from .models import Ban
-from .public_text import refusal_text
-from .services.attempts import PURCHASE_BANNED, log_attempt
+from .models import candidates
+from .models.standing import by_names
+from .public_text import refusal_text, review_text
+from .services.attempts import log_attempt
+from .services.verdicts import findings
 
 
 class BanGate(PurchaseGate):
-    """One query when it allows; the query and one short write when it refuses."""
+    """One query when it allows; the query and one short write when it does not."""
 
     def decide(self, question: Question) -> Decision:
         names = question.buyer.names()
         if not names:
             return ALLOWED
-        ban = _standing_ban(tuple(names)).first(at=question.at, source=question.buyer.source_id, **names)
-        if ban is None:
+        candidates = _candidates(tuple(names), question.placed)
+        against = findings(candidates.all(at=question.at, source=question.buyer.source_id, **names))
+        if not against:
             return ALLOWED
-        log_attempt(ban, question=question, code=PURCHASE_BANNED)
-        return Decision(outcome=Outcome.REFUSE, code=PURCHASE_BANNED, public_message=refusal_text(), ban_id=ban.pk)
+        hit = against[0]
+        log_attempt(hit, question=question)
+        return Decision(
+            outcome=hit.outcome,
+            code=hit.code.value,
+            public_message=refusal_text() if hit.outcome is Outcome.REFUSE else review_text(),
+            reason=hit.code.label,
+            customer_id=hit.buyer_id,
+            ban_id=hit.ban_id,
+            watch_id=hit.watch_id,
+        )
 
 
 @cache
-def _standing_ban(names: tuple[str, ...]) -> Prepared[Ban]:
-    """The ban in force on whoever is named so; there is one query for each choice of identifiers."""
+def _candidates(names: tuple[str, ...], past: bool) -> PreparedValues:
+    """Whom such identifiers name and what stands against them; there is one query for each choice of identifiers."""
     slots = {name: Slot(name, CharField()) for name in names}
-    customers = Customer.objects.named_by(Slot("source", BigIntegerField()), slots)
-    return Prepared(Ban.objects.standing(Slot("at", DateTimeField())).filter(customer__in=customers).order_by("pk")[:1])
+    leads = by_names(slots, Slot("source", BigIntegerField()))
+    return PreparedValues(candidates(leads, at=Slot("at", DateTimeField()), past=past))

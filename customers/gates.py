@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
 from functools import cache
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -17,6 +18,11 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from .identity import Identity
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+    from .models import ApiKey, User
 
 
 class Outcome(IntEnum):
@@ -33,11 +39,16 @@ class Door(models.TextChoices):
     CHECK = "check", _("purchase check")
     ORDER = "order", _("order")
     IMPORT = "import", _("import")
+    PANEL = "panel", _("question in the panel")
+    ENTRY = "entry", _("order entered in the panel")
 
 
 @dataclass(frozen=True)
 class Question:
-    """Who wants to buy what. `placed`: a marketplace has already accepted the order, so the answer is only recorded."""
+    """Who wants to buy what, and who asks: a member of the staff, a key, or a key that acts as one.
+
+    `placed`: a marketplace accepted the order at that moment, so the answer is only recorded.
+    """
 
     buyer: Identity
     door: Door
@@ -45,16 +56,24 @@ class Question:
     order_number: str = ""
     amount: Decimal | None = None
     placed: bool = False
+    by: User | None = None
+    key: ApiKey | None = None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The gate's answer. `public_message` is for the buyer and names no reason."""
+    """The gate's answer. `public_message` is for the buyer and names no reason; `reason` is for the staff alone.
+
+    The customer is the one who buys, as far as the shop knows him; ban and watch are the entry that hit.
+    """
 
     outcome: Outcome = Outcome.ALLOW
     code: str = "allowed"
     public_message: str = ""
+    reason: StrOrPromise = ""
+    customer_id: int | None = None
     ban_id: int | None = None
+    watch_id: int | None = None
 
 
 ALLOWED = Decision()
@@ -73,6 +92,6 @@ def _gates(paths: tuple[str, ...]) -> list[PurchaseGate]:
 
 
 def ask(question: Question) -> Decision:
-    """The strictest decision of all gates. Refusals are logged by the gate that refuses."""
+    """The strictest decision of all gates. What is not simply allowed is logged by the gate that says so."""
     decisions = [gate.decide(question) for gate in _gates(tuple(settings.PURCHASE_GATES))]
     return max(decisions, key=lambda decision: decision.outcome, default=ALLOWED)

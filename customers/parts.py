@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
     from .admin.bulk_forms import BulkForm
+    from .gates import Decision
     from .models import ApiKey, Customer, Product, User
     from .models.customer import CustomerQuerySet
     from .services.jobs import CustomersKind, JobKind
@@ -166,21 +167,29 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason why a customer cannot be messaged, or cannot buy. `code` is stable, for REST clients."""
+    """One reason why a customer cannot be messaged, or cannot buy. `code` is stable, for REST clients.
+
+    `url` is the page of the panel that tells more.
+    """
 
     code: str
     sentence: StrOrPromise
     by: str = ""
     at: datetime | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether a customer can be messaged on a channel, or buy, at that moment: yes where no reason is against it."""
+    """Whether a customer can be messaged on a channel, or buy, at that moment: yes where no reason is against it.
+
+    `is_review`: neither yes nor no, since a person decides first.
+    """
 
     question: str
     label: StrOrPromise
     reasons: list[Reason]
+    is_review: bool = False
 
     @property
     def is_yes(self) -> bool:
@@ -193,6 +202,14 @@ class Contactability:
 
     name: str
     answers: Callable[[Customer, datetime], list[Answer]]
+
+
+@dataclass(frozen=True)
+class DecisionPart:
+    """What an app tells the staff about a decision of the purchase gate: the entries behind it that the user sees."""
+
+    name: str
+    reasons: Callable[[Decision, User], list[Reason]]
 
 
 @dataclass(frozen=True)
@@ -245,6 +262,7 @@ class Parts:
     # What the verbs of audit events are called in a timeline; a verb that is not here is told as it stands.
     event_labels: dict[str, StrOrPromise] = field(default_factory=dict)
     contactability: list[Contactability] = field(default_factory=list)
+    decisions: list[DecisionPart] = field(default_factory=list)
     merge_parts: list[MergePart] = field(default_factory=list)
     level_holds: list[LevelHold] = field(default_factory=list)
     customer_counts: list[CustomerCount] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from django.db import connections, models
@@ -22,38 +23,62 @@ class Slot(Expression):
         return "%s", [self]
 
 
-class Prepared(Generic[Row]):
+class _Compiled:
+    """The SQL of a queryset, and what stands for its parameters."""
+
+    def __init__(self, rows: QuerySet[Any, Any]) -> None:
+        self._database = rows.db
+        self._compiler: Any = rows.query.get_compiler(using=rows.db)
+        self._sql, self._parameters = self._compiler.as_sql()
+        self._converters = self._compiler.get_converters([column[0] for column in self._compiler.select])
+
+    def _fetch(self, values: Mapping[str, Any], *, most: int | None = None) -> list[Any]:
+        """The rows as the database has them, all or so many, once each value has filled the slots of its name."""
+        connection = connections[self._database]
+        filled = {
+            slot.name: slot.output_field.get_db_prep_value(values[slot.name], connection)
+            for slot in self._parameters
+            if isinstance(slot, Slot)
+        }
+        parameters = [filled[one.name] if isinstance(one, Slot) else one for one in self._parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, parameters)
+            found = cursor.fetchall() if most is None else cursor.fetchmany(most)
+        return list(self._compiler.apply_converters(found, self._converters)) if found else []
+
+
+class Prepared(_Compiled, Generic[Row]):
     """A queryset of model rows in which slots stand for values. Only for the few queries of busy doors."""
 
     def __init__(self, rows: QuerySet[Row]) -> None:
-        self._database = rows.db
-        compiler = rows.query.get_compiler(using=rows.db)
-        self._sql, self._parameters = compiler.as_sql()
+        super().__init__(rows)
+        compiler = self._compiler
         information: Any = compiler.klass_info
         fields = information["select_fields"]
         self._model: type[Row] = information["model"]
         self._columns = slice(fields[0], fields[-1] + 1)
         self._names = [column[0].target.attname for column in compiler.select[self._columns]]
         self._related = get_related_populators(information, compiler.select, rows.db)  # type: ignore[call-arg]  # since 6.1
-        self._converters = compiler.get_converters([column[0] for column in compiler.select])
-        self._compiler: Any = compiler
 
     def first(self, **values: Any) -> Row | None:
-        """The first row, with what is selected as related, or None. Each keyword fills the slot of its name."""
-        connection = connections[self._database]
-        filled = [
-            parameter.output_field.get_db_prep_value(values[parameter.name], connection)
-            if isinstance(parameter, Slot)
-            else parameter
-            for parameter in self._parameters
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, filled)
-            found = cursor.fetchone()
-        if found is None:
+        """The first row, with what is selected as related, or None. Each keyword fills the slots of its name."""
+        found = self._fetch(values, most=1)
+        if not found:
             return None
-        (row,) = self._compiler.apply_converters([found], self._converters)
+        (row,) = found
         instance = self._model.from_db(self._database, self._names, row[self._columns])
         for related in self._related:
             related.populate(row, instance)
         return instance
+
+
+class PreparedValues(_Compiled):
+    """The same of a queryset that ends in `values(…)`."""
+
+    def __init__(self, rows: QuerySet[Any, dict[str, Any]]) -> None:
+        super().__init__(rows)
+        self._names = list(rows.query.selected or ())
+
+    def all(self, **values: Any) -> list[dict[str, Any]]:
+        """Its rows. Each keyword fills the slots of its name."""
+        return [dict(zip(self._names, row, strict=True)) for row in self._fetch(values)]

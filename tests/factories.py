@@ -6,7 +6,7 @@ from decimal import Decimal
 import factory
 from django.contrib.auth.models import Group as Role
 
-from blocklist.models import Ban
+from blocklist.models import Ban, Exemption, Watch
 from customers import identity
 from customers.models import (
     Account,
@@ -168,6 +168,29 @@ class BanFactory(factory.django.DjangoModelFactory):
 
     customer = factory.SubFactory(CustomerFactory)
     type = Ban.Type.OTHER
+    started_at = NOON
+    by = factory.SubFactory(UserFactory, role="manager")
+
+
+class WatchFactory(factory.django.DjangoModelFactory):
+    """Set by a person, so confirmed."""
+
+    class Meta:
+        model = Watch
+
+    customer = factory.SubFactory(CustomerFactory)
+    type = Ban.Type.OTHER
+    started_at = NOON
+    by = factory.SubFactory(UserFactory, role="manager")
+    confirmed_at = factory.SelfAttribute("started_at")
+
+
+class ExemptionFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Exemption
+
+    customer = factory.SubFactory(CustomerFactory)
+    reason = "shares a phone with his brother"
     started_at = NOON
     by = factory.SubFactory(UserFactory, role="manager")
 

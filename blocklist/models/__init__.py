@@ -7,6 +7,7 @@ from .evidence import Evidence
 from .exemption import Exemption
 from .link import AccountLink, LinkMember
 from .marketplace_task import MarketplaceTask
+from .standing import awaiting_ban, candidates
 from .watch import Watch
 from .wording import Wording
 
@@ -24,6 +25,8 @@ __all__ = [
     "MarketplaceTask",
     "Watch",
     "Wording",
+    "awaiting_ban",
     "bannable_by",
     "banned",
+    "candidates",
 ]

@@ -29,7 +29,7 @@ class BanQuerySet(models.QuerySet["Ban"]):
         """Open, but past their end."""
         return self.open().filter(until__lte=at)
 
-    def in_force(self, at: datetime | OuterRef) -> BanQuerySet:
+    def in_force(self, at: datetime | Expression | OuterRef) -> BanQuerySet:
         """Was in force at that moment of the past (or of the outer row), lifted since or not."""
         return self.filter(
             Q(until__isnull=True) | Q(until__gt=at), Q(ended_at__isnull=True) | Q(ended_at__gt=at), started_at__lte=at

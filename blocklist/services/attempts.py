@@ -6,27 +6,35 @@ from django.db.models import F, OuterRef, Subquery
 
 from blocklist.models import Attempt, Ban
 from customers.bulk import insert_from
-from customers.gates import Door, Question
+from customers.gates import Door, Outcome, Question
+
+from .verdicts import Finding
 
 if TYPE_CHECKING:
     from customers.models.order import OrderQuerySet
 
-# Why an attempt was logged: a stable code, the gate's answer to the storefront.
-PURCHASE_BANNED = "purchase_banned"
 
+def log_attempt(hit: Finding, *, question: Question) -> Attempt | None:
+    """Record what the gate did not simply allow: who asked about whom, by which identifiers, and which rule hit.
 
-def log_attempt(ban: Ban, *, question: Question, code: str) -> Attempt:
-    """Record that a banned buyer tried to buy, or bought all the same where the order was placed already."""
+    An order that was placed already is recorded where the gate would have refused it: it was bought despite a ban.
+    """
+    if question.placed and hit.outcome is not Outcome.REFUSE:
+        return None
     buyer = question.buyer
     named_by = [name for name in ("nick", "external_id", "phone", "email", "address") if getattr(buyer, name)]
+    answered = Attempt.Outcome.REFUSED if hit.outcome is Outcome.REFUSE else Attempt.Outcome.REVIEW
     return Attempt.objects.create(
         at=question.at,
-        outcome=Attempt.Outcome.DESPITE if question.placed else Attempt.Outcome.REFUSED,
-        code=code,
+        outcome=Attempt.Outcome.DESPITE if question.placed else answered,
+        code=hit.code,
         door=question.door,
         source_id=buyer.source_id,
-        customer_id=ban.customer_id,
-        ban=ban,
+        customer_id=hit.buyer_id,
+        ban_id=hit.ban_id,
+        watch_id=hit.watch_id,
+        key=question.key,
+        by=question.by,
         identifiers=named_by,
         order_number=question.order_number,
         amount=question.amount,
@@ -42,7 +50,7 @@ def log_bought_despite(orders: OrderQuerySet) -> int:
         despite,
         at=F("ordered_at"),
         outcome=Attempt.Outcome.DESPITE,
-        code=PURCHASE_BANNED,
+        code=Attempt.Code.PURCHASE_BANNED,
         door=Door.IMPORT,
         source=F("source_id"),
         customer=F("customer_id"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -41,6 +41,18 @@ class AccessPermission(BasePermission):
 def asking_key(request: Request) -> ApiKey | None:
     """The key of the request; None where a staff user asks with his session."""
     return request.auth if isinstance(request.auth, ApiKey) else None
+
+
+class Asker(TypedDict):
+    """Who asks the purchase gate."""
+
+    key: ApiKey | None
+    by: User | None
+
+
+def asker(request: Request) -> Asker:
+    """The key, the staff user, or the key with the staff user as whom it acts."""
+    return {"key": asking_key(request), "by": request.user if isinstance(request.user, User) else None}
 
 
 def require(request: Request, needed: Access) -> None:

@@ -18,7 +18,7 @@ from customers.filters import OrderFilter
 from customers.models import Order, OrderLine, User
 from customers.services.orders import LineFacts, OrderFacts, take_order, update_order
 
-from .access import Access, asked_source, asking_key, require
+from .access import Access, asked_source, asker, asking_key, require
 from .bodies import BuyerBody, LineBody, MomentField, StrictSerializer
 from .problems import Conflict
 from .purchase_checks import told
@@ -138,7 +138,9 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Or
         source, placed, at = asked_source(request, facts.get("source")), facts["placed"], timezone.now()
         if placed:
             require(request, PLACED)
-        intake = take_order(_order_facts(facts, at), source=source, buyer=body.buyer(source), placed=placed, at=at)
+        intake = take_order(
+            _order_facts(facts, at), source=source, buyer=body.buyer(source), placed=placed, at=at, **asker(request)
+        )
         if intake.order is None and intake.decision is not None:
             raise Conflict(_("The purchase gate refuses this order."), **told(intake.decision))
         return Response(OrderSerializer(intake.order).data, status=201 if intake.created else 200)

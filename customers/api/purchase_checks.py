@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 
 from customers.gates import Decision, Door, Outcome, Question, ask
 
-from .access import Access, asked_source
+from .access import Access, asked_source, asker
 from .bodies import BuyerBody, LineBody, buyer_in
 
 
@@ -68,5 +68,6 @@ class PurchaseChecks(ViewSet):
             at=timezone.now(),
             order_number=facts.get("order_number", ""),
             amount=facts.get("amount"),
+            **asker(request),
         )
         return Response(told(ask(question)))

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, Expression, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -175,27 +174,6 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         """Who has exactly this nick now."""
         return self.filter(pk__in=Account.objects.filter(nick=nick).values("customer"))
 
-    def matching(self, asked: identity.Identity) -> CustomerQuerySet:
-        """Customers whom any of the given identifiers names: current nick, external id, phone, e-mail or address.
-
-        A masked or empty value names nobody.
-        """
-        return self.named_by(asked.source_id, asked.names())
-
-    def named_by(self, source_id: int | Expression, names: Mapping[str, Any]) -> CustomerQuerySet:
-        """The same for the names that an identity gives, or for expressions that stand for them."""
-        accounts, contacts, named = Q(), Q(), Q()
-        for name, value in names.items():
-            if name in ("nick", "external_id"):
-                accounts |= Q(**{name: value})
-            else:
-                contacts |= Q(kind=name, key=value)
-        if accounts:
-            named |= Q(pk__in=Account.objects.filter(accounts, source_id=source_id).values("customer"))
-        if contacts:
-            named |= Q(pk__in=ContactValue.objects.filter(contacts).values("customer"))
-        return self.filter(named) if named else self.none()
-
     def in_order(self, order: str) -> CustomerQuerySet:
         """By a figure, the level, the agent or a moment, with "-" in front the greatest first, as the indexes have it.
 
@@ -215,12 +193,6 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         if rows.order_by().values("pk")[MANY : MANY + 1]:
             return self.filter(Exists(rows.filter(**{customer: OuterRef("pk")})))
         return self.filter(pk__in=rows.values(customer))
-
-    def sharing_contacts_with(self, customer: Customer) -> CustomerQuerySet:
-        """Others who have one of his phones, e-mails or addresses: whoever tells it to the gate means them too."""
-        own = ContactValue.objects.filter(customer=customer).exclude(kind=ContactValue.Kind.NAME).exclude(key="")
-        others = ContactValue.objects.filter(key__in=own.values("key")).exclude(customer=customer)
-        return self.filter(pk__in=others.values("customer"))
 
     def search(self, text: str) -> CustomerQuerySet:
         """What a clerk types: the beginning of a nick (or a former one), or a whole name, phone, e-mail, order number

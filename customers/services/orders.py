@@ -15,7 +15,7 @@ from customers import gates, locks
 from customers.bulk import update_rows
 from customers.gates import Decision, Door, Outcome, Question
 from customers.identity import Identity
-from customers.models import Customer, EventRow, Order, OrderLine, Product, Source, User
+from customers.models import ApiKey, Customer, EventRow, Order, OrderLine, Product, Source, User
 from customers.signals import orders_identified
 
 from . import audit
@@ -76,21 +76,39 @@ class Intake:
     created: bool
 
 
-def take_order(facts: OrderFacts, *, source: Source, buyer: Identity, at: datetime, placed: bool = False) -> Intake:
+def take_order(
+    facts: OrderFacts,
+    *,
+    source: Source,
+    buyer: Identity,
+    at: datetime,
+    door: Door = Door.ORDER,
+    placed: bool = False,
+    by: User | None = None,
+    key: ApiKey | None = None,
+) -> Intake:
     """Ask the gate and record the order, in one transaction under the shared intake lock.
 
     A number that is known in this source is answered with the recorded order and the gate is not asked, so repeating
     is safe, also when the buyer was banned meanwhile; where its buyer was unknown, it gets its customer. A refused
     order is not recorded. `placed`: a marketplace has accepted the order already, so it is recorded whatever the gate
-    says. A review records the order as held.
+    says of that moment. A review records the order as held. `by` or `key`: who brings it.
     """
+    question = Question(
+        buyer=buyer,
+        door=door,
+        at=facts.ordered_at if placed else at,
+        order_number=facts.number,
+        amount=facts.amount,
+        placed=placed,
+        by=by,
+        key=key,
+    )
     with transaction.atomic():
         locks.share_intake()
         if known := Order.objects.filter(source=source, number=facts.number).first():
             return Intake(order=_with_buyer(known, buyer, at=at), decision=None, created=False)
-        decision = gates.ask(
-            Question(buyer=buyer, door=Door.ORDER, at=at, order_number=facts.number, amount=facts.amount, placed=placed)
-        )
+        decision = gates.ask(question)
         if decision.outcome is Outcome.REFUSE and not placed:
             return Intake(order=None, decision=decision, created=False)
         try:

@@ -251,7 +251,9 @@ def test_who_shares_a_banned_ones_phone_cannot_buy_with_it_as_the_gate_says(cust
     assert (decided, alone) == ("refuse", "allow")
     found = sign_in(agent.user).get(f"/api/v1/customers/{customer.pk}/contactability/").json()[0]
     assert (found["answer"], [reason["code"] for reason in found["reasons"]]) == (False, ["shared_contact_banned"])
-    assert found["reasons"][0]["sentence"].startswith(f"Customer #{other.pk} has the same phone, e-mail or address")
+    assert found["reasons"][0]["sentence"].startswith(
+        f"Customer #{other.pk} has the same phone or e-mail and is banned"
+    )
 
 
 def test_contactability_is_for_those_who_see_the_customer(settings, customer, other_agent, key_client, sign_in):
