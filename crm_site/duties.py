@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django_tasks import task_backends
 from django_tasks_db import DatabaseBackend
 
+from blocklist.services import expiry
 from crm_site.tasks import beat_as_worker
 from customers.imports import uploads
 from customers.services import agents, exports, group_rules, jobs, merges, mutes, notifications, rfm, thresholds
@@ -48,6 +49,7 @@ DUTIES = (
     Duty("wake stalled work", timedelta(seconds=15), wake_stalled_work),
     Duty("keep agents' statuses", timedelta(seconds=15), lambda at: agents.keep_statuses(at=at)),
     Duty("ask leads about mutes that end", timedelta(minutes=5), lambda at: mutes.ask_leads(at=at)),
+    Duty("note bans that have run out", timedelta(minutes=1), lambda at: expiry.expire_bans(at=at)),
     Duty("ask the worker for a sign of life", timedelta(minutes=1), ask_worker),
     Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
     Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),

@@ -18,3 +18,7 @@ message_answered = Signal()
 # Something happened that the staff is told of at the bell: `kind`, `parameters`, `url`, `at`. Sent once for each event,
 # however many are told of it, nobody included.
 news_told = Signal()
+
+# A customer was merged into another, and all that was his is the kept one's: `kept`, `merged`, `by`, `at`. Under the
+# exclusive intake lock.
+customer_merged = Signal()

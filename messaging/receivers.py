@@ -1,11 +1,16 @@
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from blocklist.models.ban import BanQuerySet
+from blocklist.models.change import BanChangeQuerySet
+from blocklist.signals import ban_expired, changes_noted
 from customers.models import InquiryMessage
 from customers.signals import message_answered, news_told
 
-from .services import outbox
+from .services import ban_news, outbox
 from .signals import WorkKind, work_waiting
 from .tasks import WAKES
 
@@ -24,7 +29,17 @@ def tell_groups(
     outbox.tell_groups(kind, parameters, url=url, at=at)
 
 
+def tell_ban_changes(sender: object, lines: BanChangeQuerySet, at: datetime, **kwargs: Any) -> None:
+    ban_news.tell_changes(lines, at=at)
+
+
+def tell_expired_bans(sender: object, bans: BanQuerySet, at: datetime, **kwargs: Any) -> None:
+    ban_news.tell_expired(bans, at=at)
+
+
 def connect() -> None:
     work_waiting.connect(wake_worker, dispatch_uid="messaging.wake_worker")
     message_answered.connect(tell_answer, dispatch_uid="messaging.tell_answer")
     news_told.connect(tell_groups, dispatch_uid="messaging.tell_groups")
+    changes_noted.connect(tell_ban_changes, dispatch_uid="messaging.tell_ban_changes")
+    ban_expired.connect(tell_expired_bans, dispatch_uid="messaging.tell_expired_bans")

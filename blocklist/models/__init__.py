@@ -2,7 +2,7 @@ from .appeal import Appeal
 from .attempt import Attempt
 from .ban import Ban, MaliciousType, bannable_by, banned
 from .ban_request import BanRequest
-from .change import BanChange
+from .change import BanChange, DueChange
 from .evidence import Evidence
 from .exemption import Exemption
 from .link import AccountLink, LinkMember
@@ -18,6 +18,7 @@ __all__ = [
     "Ban",
     "BanChange",
     "BanRequest",
+    "DueChange",
     "Evidence",
     "Exemption",
     "LinkMember",

@@ -22,6 +22,7 @@ from customers.services.files import CheckedFile, kept
 
 from .consequences import follow_bans, follow_lifts
 from .evidence import attach_evidence
+from .expiry import expire
 
 if TYPE_CHECKING:
     from blocklist.models.ban import BanQuerySet
@@ -117,7 +118,7 @@ def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, unti
         raise ValidationError({"type": _("There is no such type of ban.")})
     if until is not None and until <= at:
         raise ValidationError({"until": _("A ban must end in the future.")})
-    Ban.objects.run_out(at).filter(customer__in=customers).update(ended_at=F("until"))
+    expire(Ban.objects.filter(customer__in=customers), at=at)
     by_manager = by.has_perm("blocklist.ban_any_customer")
     newly = customers.exclude(pk__in=banned(customers, at=at).values("pk"))
     latest = Ban.objects.aggregate(latest=Max("pk"))["latest"] or 0

@@ -14,6 +14,7 @@ from blocklist.models import (
     Ban,
     BanChange,
     BanRequest,
+    DueChange,
     Exemption,
     LinkMember,
     Watch,
@@ -23,7 +24,11 @@ from customers.parts import MergePart
 
 from .changes import note_changes
 from .consequences import follow_lifts
+from .expiry import expire
 from .links import fold_links
+
+# Why the weaker of two bans was lifted.
+STRICTER = _("merged with a customer whose ban is stricter")
 
 
 def fold_bans(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
@@ -32,18 +37,24 @@ def fold_bans(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
     The other one is lifted by whoever merges, and says why. The merged customer's ban binds the kept one from now on.
     """
     both = Ban.objects.filter(customer__in=[kept, merged])
-    both.run_out(at).update(ended_at=F("until"))
+    expire(both, at=at)
     standing = list(both.standing(at))
-    # a copy of the blocklist learns that the ban is the kept customer's now
-    note_changes(Ban.objects.standing(at).filter(customer=merged), BanChange.Kind.SET, at=at)
-    if len(standing) < 2:
-        return
-    weaker = min(standing, key=_strictness)
-    lifted = Ban.objects.filter(pk=weaker.pk)
-    weaker.ended_at, weaker.lifted_by = at, by
-    weaker.lift_reason = str(_("merged with a customer whose ban is stricter"))
-    weaker.save(update_fields=["ended_at", "lifted_by", "lift_reason"])
-    follow_lifts(lifted, by=by, at=at)
+    if len(standing) == 2:
+        weaker = min(standing, key=_strictness)
+        weaker.ended_at, weaker.lifted_by, weaker.lift_reason = at, by, str(STRICTER)
+        weaker.save(update_fields=["ended_at", "lifted_by", "lift_reason"])
+
+
+def tell_merged_bans(kept: Customer, *, by: User, at: datetime) -> None:
+    """Now that accounts and bans are the kept customer's, whoever keeps a copy hears how his ban stands.
+
+    The caller holds the exclusive intake lock.
+    """
+    bans = Ban.objects.filter(customer=kept)
+    lifted = bans.filter(ended_at=at, lifted_by=by, lift_reason=str(STRICTER))
+    if lifted.exists():
+        follow_lifts(lifted, by=by, at=at)
+    note_changes(bans.standing(at), BanChange.Kind.CHANGED, at=at)
 
 
 def _strictness(ban: Ban) -> tuple[bool, datetime, bool]:
@@ -89,6 +100,9 @@ def _end(until: datetime | None, at: datetime) -> tuple[bool, datetime]:
 
 MERGE_PARTS = [
     MergePart("bans", _("bans"), lambda customer: Ban.objects.filter(customer=customer), fold=fold_bans),
+    MergePart(
+        "due_changes", _("due changes of the blocklist"), lambda customer: DueChange.objects.filter(customer=customer)
+    ),
     MergePart("watches", _("watch list"), lambda customer: Watch.objects.filter(customer=customer), fold=fold_watches),
     MergePart(
         "ban_requests",

@@ -16,6 +16,7 @@ from customers import locks
 from customers.bulk import insert_from, stretch_end
 from customers.models import ContactValue, Customer, Duplicate, Job, Merge, User
 from customers.parts import parts
+from customers.signals import customer_merged
 
 from . import audit
 from .jobs import JobKind, start
@@ -67,6 +68,7 @@ def merge(kept: Customer, merged: Customer, *, by: User, at: datetime, reason: s
         touched = Customer.objects.filter(pk__in=[kept.pk, merged.pk])
         audit.record("customer.merged", touched, by=by, at=at, fields=["merged_into"], reason=reason)
         refresh_trade_figures(touched, at=at)
+        customer_merged.send(sender=Customer, kept=kept, merged=merged, by=by, at=at)
     return merges
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, override
 
-from customers.models import Account, InquiryMessage
+from customers.models import Account, InquiryMessage, Source
 from customers.parts import NotificationKind
 from customers.services.notifications import tell
 from messaging.models import Endpoint, Robot, WebhookDelivery, WebhookTarget
@@ -36,7 +36,7 @@ STOPPED = NotificationKind(
 def tell_answer(message: InquiryMessage) -> None:
     """Tell the endpoints of the inquiry's source what the customer was answered, in the transaction of the answer."""
     inquiry = message.inquiry
-    endpoints = list(Endpoint.objects.filter(source=inquiry.source_id, is_active=True).select_related("source"))
+    endpoints = listening(inquiry.source_id)
     if not endpoints:
         return
     accounts = Account.objects.filter(customer=inquiry.customer_id, source=inquiry.source_id).order_by("pk")
@@ -50,6 +50,26 @@ def tell_answer(message: InquiryMessage) -> None:
         "is_automatic": message.author == InquiryMessage.Author.AUTOMATIC,
     }
     _write(endpoints, ANSWERED, event_body(ANSWERED, data, at=message.at), at=message.at)
+
+
+def listening(source_id: int | None = None) -> list[Endpoint]:
+    """The active endpoints, of one source or of all."""
+    endpoints = Endpoint.objects.filter(is_active=True).select_related("source").order_by("pk")
+    return list(endpoints.filter(source=source_id) if source_id else endpoints)
+
+
+def tell_endpoints(event: str, data: Mapping[str, Any], *, source: Source | None = None, at: datetime) -> None:
+    """Tell every active endpoint of the source, or of all sources, in the transaction of what happened.
+
+    `event` is `noun.past_tense`, such as `order.held`; `data` is what JSON holds, and names no source's accounts to
+    another. Who is told of many things at once is told by `tell_endpoint`.
+    """
+    _write(listening(source.pk if source else None), event, event_body(event, data, at=at), at=at)
+
+
+def tell_endpoint(endpoint: Endpoint, told: Sequence[tuple[str, Mapping[str, Any]]], *, at: datetime) -> None:
+    """Tell one endpoint of many things, each an event and its data, in one statement."""
+    _save([new_delivery(endpoint, event, event_body(event, data, at=at), at=at) for event, data in told])
 
 
 def tell_groups(kind: str, parameters: Mapping[str, Any], *, url: str, at: datetime) -> None:
@@ -76,8 +96,12 @@ def new_delivery(target: WebhookTarget, event: str, payload: Mapping[str, Any], 
 
 
 def _write(targets: Iterable[WebhookTarget], event: str, payload: Mapping[str, Any], *, at: datetime) -> None:
-    """One row for each target, and a worker woken on commit."""
-    rows = [new_delivery(target, event, payload, at=at) for target in targets]
+    """One row for each target."""
+    _save([new_delivery(target, event, payload, at=at) for target in targets])
+
+
+def _save(rows: Sequence[WebhookDelivery]) -> None:
+    """Write rows of the outbox, and have a worker woken on commit."""
     if rows:
         with transaction.atomic():
             WebhookDelivery.objects.bulk_create(rows)

@@ -9,11 +9,13 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any, ClassVar
 from urllib.parse import quote_plus
+
+from standardwebhooks import Webhook
 
 from .http import Answer
 
@@ -81,13 +83,12 @@ class Standard(Style):
     """
 
     def request(self, url: str, keys: Sequence[str], parcel: Parcel, *, at: datetime) -> Request:
-        body, seconds = _json(parcel.body), int(at.timestamp())
-        signed = f"{parcel.id}.{seconds}.".encode() + body
-        signatures = (f"v1,{_signature(_key(key), signed)}" for key in keys)
+        body, utc = _json(parcel.body), at.astimezone(UTC)
+        signatures = (Webhook(_key(key)).sign(parcel.id, utc, body.decode()) for key in keys)
         headers = {
             **_headers(),
             "webhook-id": parcel.id,
-            "webhook-timestamp": str(seconds),
+            "webhook-timestamp": str(int(at.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
         return Request(url, headers, body)
