@@ -13,7 +13,18 @@ from django_tasks_db import DatabaseBackend
 from blocklist.services import expiry
 from crm_site.tasks import beat_as_worker
 from customers.imports import uploads
-from customers.services import agents, exports, group_rules, jobs, merges, mutes, notifications, rfm, thresholds
+from customers.services import (
+    agents,
+    exports,
+    group_rules,
+    jobs,
+    merges,
+    mutes,
+    notifications,
+    order_holds,
+    rfm,
+    thresholds,
+)
 from messaging.services import outbox, work
 
 KEEP_RESULTS_DAYS = 2
@@ -50,6 +61,7 @@ DUTIES = (
     Duty("keep agents' statuses", timedelta(seconds=15), lambda at: agents.keep_statuses(at=at)),
     Duty("ask leads about mutes that end", timedelta(minutes=5), lambda at: mutes.ask_leads(at=at)),
     Duty("note bans that have run out", timedelta(minutes=1), lambda at: expiry.expire_bans(at=at)),
+    Duty("release held orders", timedelta(minutes=1), lambda at: order_holds.release_overdue(at=at)),
     Duty("ask the worker for a sign of life", timedelta(minutes=1), ask_worker),
     Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
     Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),

@@ -195,7 +195,7 @@ BANS_AT_ONCE = env.int("BANS_AT_ONCE", default=20)
 BAN_REQUEST_SHOWN_FOR = timedelta(hours=env.float("BAN_REQUEST_SHOWN_HOURS", default=2))
 # For how long a bulk ban or lift can be undone.
 BULK_BAN_UNDONE_WITHIN = timedelta(minutes=env.float("BULK_BAN_UNDONE_WITHIN_MINUTES", default=30))
-# A held order that nobody has decided on for so long is released.
+# A held order that nobody has decided on for so long is released; 0: it waits for a person for as long as it takes.
 ORDERS_HELD_FOR = timedelta(hours=env.float("ORDERS_HELD_HOURS", default=12))
 # An address of more customers than this (a pick-up station, a dormitory) names nobody.
 ADDRESS_OF_AT_MOST = env.int("ADDRESS_OF_AT_MOST", default=3)

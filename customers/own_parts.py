@@ -14,6 +14,7 @@ from .services.exports import ExportCustomers
 from .services.group_rules import RULE_STOPPED, RefreshGroups
 from .services.merge_parts import MERGE_PARTS
 from .services.merges import FindDuplicates
+from .services.order_holds import ORDER_HELD
 from .services.reverts import RevertImport
 from .services.rfm import RefreshRfm
 from .services.thresholds import ApplyThresholds
@@ -32,6 +33,7 @@ RECEPTION_NEWS = (
 def register() -> None:
     parts.notification_kinds[jobs.JOB_ENDED.name] = jobs.JOB_ENDED
     parts.notification_kinds.update({kind.name: kind for kind in RECEPTION_NEWS})
+    parts.notification_kinds[ORDER_HELD.name] = ORDER_HELD
     parts.job_kinds[FindDuplicates.name] = FindDuplicates
     parts.job_kinds[ApplyThresholds.name] = ApplyThresholds
     parts.job_kinds[RefreshRfm.name] = RefreshRfm

@@ -238,6 +238,14 @@ class LevelHold:
 
 
 @dataclass(frozen=True)
+class HoldEntry:
+    """What made an order wait for review, such as the ban that hit, in words, with the page of it."""
+
+    text: StrOrPromise
+    url: str
+
+
+@dataclass(frozen=True)
 class CustomerCount:
     """A number to know of customers before something is done to all of them, such as how many are banned."""
 
@@ -265,6 +273,10 @@ class Parts:
     decisions: list[DecisionPart] = field(default_factory=list)
     merge_parts: list[MergePart] = field(default_factory=list)
     level_holds: list[LevelHold] = field(default_factory=list)
+    # Why orders are held: the rest of a sentence about one, by the code of its hold.
+    hold_reasons: dict[str, StrOrPromise] = field(default_factory=dict)
+    # Finds the entries that hit, by id of the hold, for those holds that it knows, in one query.
+    hold_entries: list[Callable[[Collection[int]], Mapping[int, HoldEntry]]] = field(default_factory=list)
     customer_counts: list[CustomerCount] = field(default_factory=list)
 
 

@@ -22,3 +22,11 @@ news_told = Signal()
 # A customer was merged into another, and all that was his is the kept one's: `kept`, `merged`, `by`, `at`. Under the
 # exclusive intake lock.
 customer_merged = Signal()
+
+# Orders wait for a person's review now, or were released: `holds` (a queryset of OrderHold), `by` (None: the gate held
+# them, or nobody decided in time), `at`. What an order's source tells of it is not among them.
+orders_held = Signal()
+orders_released = Signal()
+
+# An open order was closed here: `order`, `refund` (the Refund that asks its money back, or None), `by`, `at`.
+order_closed = Signal()

@@ -17,6 +17,7 @@ from customers.models import (
     Group,
     Inquiry,
     Order,
+    OrderHold,
     OrderLine,
     Product,
     Review,
@@ -142,6 +143,20 @@ class OrderFactory(factory.django.DjangoModelFactory):
     number = factory.Sequence(lambda n: f"{n:016d}")
     amount = Decimal("10.00")
     ordered_at = NOON
+
+
+class HeldOrderFactory(OrderFactory):
+    """An order that the gate held: `hold__code=`, `hold__status_before=`, `hold__held_at=` for its hold."""
+
+    class Meta:
+        model = Order
+        skip_postgeneration_save = True
+
+    status = "held"
+
+    @factory.post_generation
+    def hold(self, create, extracted, **facts):
+        OrderHold.objects.create(order=self, **{"code": "address", "status_before": "unpaid", "held_at": NOON, **facts})
 
 
 class OrderLineFactory(factory.django.DjangoModelFactory):

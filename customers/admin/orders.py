@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer, Order, OrderLine, Refund, User
+from customers.models import Customer, Order, OrderHold, OrderLine, Refund, User
 
 from .base import PanelAdmin, ReadOnlyInline
 from .cells import badge, moment, money
 from .customer_rows import linked_name, with_names
 from .order_flags import MAY_EDIT, flag_view, memo_view, order_flag, with_right_to_edit
+from .order_holds import history
 from .staff import signed_in
 
 KINDS = {Order.Status.DONE: "success", Order.Status.CLOSED: "plain", Order.Status.HELD: "warning"}
@@ -68,8 +69,13 @@ class OrderAdmin(PanelAdmin):
         (_("Facts from the shop"), {"fields": facts}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        if obj is None or not OrderHold.objects.filter(order=obj.pk).exists():
+            return self.fieldsets
+        return ((_("Reviews"), {"fields": ("reviews",)}), *self.fieldsets)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return self.facts
+        return (*self.facts, "reviews")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["number", _flag_column(signed_in(request), request), *self.own_columns]
@@ -100,6 +106,10 @@ class OrderAdmin(PanelAdmin):
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, order: Order) -> SafeString:
         return badge(order.get_status_display(), kind=KINDS.get(Order.Status(order.status), "info"))
+
+    @admin.display(description=_("reviews"))
+    def reviews(self, order: Order) -> SafeString | str:
+        return history(order)
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, order: Order) -> str:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from customers.filters import OrderFilter
-from customers.models import Order, OrderLine, User
+from customers.models import Order, OrderHold, OrderLine, User
+from customers.services import order_holds
 from customers.services.orders import LineFacts, OrderFacts, take_order, update_order
 
-from .access import Access, asked_source, asker, asking_key, require
+from .access import Access, acting_user, asked_source, asker, asking_key, require
 from .bodies import BuyerBody, LineBody, MomentField, StrictSerializer
 from .problems import Conflict
 from .purchase_checks import told
@@ -39,9 +43,22 @@ class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
         fields = ["line_number", "product", "title", "quantity", "price"]
 
 
+class OrderHoldSerializer(serializers.ModelSerializer[OrderHold]):
+    """`status_before`: what the order is when it is released. `released_at`: when it is released by itself, if ever."""
+
+    released_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = OrderHold
+        fields = ["code", "status_before", "held_at", "released_at"]
+
+
 class OrderSerializer(serializers.ModelSerializer[Order]):
+    """`hold`: why a held order waits for a person's review; null where it does not."""
+
     source = serializers.CharField(source="source.code", read_only=True)  # type: ignore[assignment]
     lines = OrderLineSerializer(many=True, read_only=True)
+    hold = serializers.SerializerMethodField()
 
     class Meta:
         model = Order
@@ -63,9 +80,17 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "buyer_message",
             "memo",
             "flag",
+            "hold",
             "lines",
             "updated_at",
         ]
+
+    @extend_schema_field(OrderHoldSerializer(allow_null=True))
+    def get_hold(self, order: Order) -> Any:
+        if order.status != Order.Status.HELD:
+            return None
+        still_open = [hold for hold in order.holds.all() if hold.decided_at is None]
+        return OrderHoldSerializer(still_open[0]).data if still_open else None
 
 
 class OrderBody(BuyerBody):
@@ -105,15 +130,28 @@ class OrderChange(StrictSerializer):
     flag = serializers.ChoiceField(choices=Order.Flag.choices, required=False)
 
 
+class ReleaseBody(StrictSerializer):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+
+
+class ClosingOrderBody(StrictSerializer):
+    """`refund`: the order is paid, and its money is to go back. Closing a paid one without it is refused."""
+
+    reason = serializers.CharField(max_length=200)
+    refund = serializers.BooleanField(required=False, default=False)
+
+
 class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Order]):
     access = {
         "list": Access("orders:read", "customers.view_order"),
         "retrieve": Access("orders:read", "customers.view_order"),
         "create": Access("orders:write", "customers.change_order"),
         "partial_update": Access("orders:write", "customers.change_order"),
+        "release": Access("orders:write", "customers.view_order"),
+        "close": Access("orders:write", "customers.view_order"),
     }
     queryset = Order.objects.select_related("source").prefetch_related(
-        Prefetch("lines", OrderLine.objects.select_related("product").order_by("line_number"))
+        Prefetch("lines", OrderLine.objects.select_related("product").order_by("line_number")), "holds"
     )
     serializer_class = OrderSerializer
     filterset_class = OrderFilter
@@ -145,14 +183,57 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Or
             raise Conflict(_("The purchase gate refuses this order."), **told(intake.decision))
         return Response(OrderSerializer(intake.order).data, status=201 if intake.created else 200)
 
-    @extend_schema(summary="Tell what has become of an order", request=OrderChange, responses={200: OrderSerializer})
+    @extend_schema(
+        summary="Tell what has become of an order; payment leaves a held one held, sent, done or closed settle it",
+        request=OrderChange,
+        responses={200: OrderSerializer},
+    )
     def partial_update(self, request: Request, pk: int) -> Response:
         order = self.get_object()
         body = OrderChange(data=request.data)
         body.is_valid(raise_exception=True)
         user = request.user if request.user.is_authenticated else None
+        if order.status == Order.Status.HELD and "status" in body.validated_data and not asking_key(request):
+            raise Conflict(_("This order is held for review: release or close it."), code="order_held")
         update_order(order, at=timezone.now(), by=user, **body.validated_data)
-        return Response(OrderSerializer(order).data)
+        return self._shown(order)
+
+    @extend_schema(
+        summary="Release a held order: it goes on as what it was, or as paid where it was paid meanwhile",
+        request=ReleaseBody,
+        responses={200: OrderSerializer},
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def release(self, request: Request, pk: int) -> Response:
+        order, by = self.get_object(), acting_user(request)
+        body = ReleaseBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            order_holds.release(order, by=by, at=timezone.now(), **body.validated_data)
+        except order_holds.NothingHeld as error:
+            raise Conflict(str(error), code="nothing_held") from error
+        return self._shown(order)
+
+    @extend_schema(
+        summary="Close a held order, with a reason; a paid one with a refund",
+        request=ClosingOrderBody,
+        responses={200: OrderSerializer},
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def close(self, request: Request, pk: int) -> Response:
+        order, by = self.get_object(), acting_user(request)
+        body = ClosingOrderBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            order_holds.close_order(order, by=by, at=timezone.now(), **body.validated_data)
+        except order_holds.NothingHeld as error:
+            raise Conflict(str(error), code="nothing_held") from error
+        except ValidationError as error:
+            raise serializers.ValidationError(get_error_detail(error)) from error
+        return self._shown(order)
+
+    def _shown(self, order: Order) -> Response:
+        return Response(OrderSerializer(self.get_queryset().get(pk=order.pk)).data)
 
 
 def _order_facts(facts: dict[str, Any], at: datetime) -> OrderFacts:

@@ -132,12 +132,15 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             return self.unmerged()
         return self.unmerged().served_now_by(user)
 
-    def served_now_by(self, user: User) -> CustomerQuerySet:
-        """His own customers, those whose running inquiry he has, and those of the agent whose deputy he is today."""
+    def served_now_by(self, user: User, *, at: datetime | None = None) -> CustomerQuerySet:
+        """His own customers, those whose running inquiry he has, and those of the agent whose deputy he is.
+
+        The deputy at that moment, or without one by the clock of the database.
+        """
         from .inquiry import Inquiry  # noqa: PLC0415  (an inquiry knows its customer; this goes the other way)
 
         running = Inquiry.objects.running().filter(agent__user=user)
-        stood_in_for = Deputyship.objects.in_force(Now()).of_deputy(user)
+        stood_in_for = Deputyship.objects.in_force(at or Now()).of_deputy(user)
         return self.filter(
             _own(user) | Q(pk__in=running.values("customer")) | Q(agent__in=stood_in_for.values("agent"))
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -32,6 +33,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Closed trades (交易关闭)."""
         return self.filter(status=Order.Status.CLOSED)
 
+    def open(self) -> OrderQuerySet:
+        """Those that wait for payment, for sending or for review."""
+        return self.filter(status__in=Order.OPEN)
+
+    def holdable(self) -> OrderQuerySet:
+        """Those that can be held for review: unpaid ones, and paid ones that are not sent."""
+        return self.filter(status__in=Order.HOLDABLE)
+
     def visible_to(self, user: User) -> OrderQuerySet:
         """Orders of the customers whom this staff user sees, and of unidentified buyers."""
         return self if sees_all(user) else self._served_now_by(user)
@@ -41,6 +50,17 @@ class OrderQuerySet(models.QuerySet["Order"]):
         if not user.has_perms(["customers.change_order", "customers.change_customer"]):
             return self.none()
         return self if changes_all(user) else self._served_now_by(user)
+
+    def reviewable_by(self, user: User, *, at: datetime) -> OrderQuerySet:
+        """Orders that this staff user may release or close while they are held.
+
+        A lead and a manager any; an agent, and who stands in for him, those of the customers whom he serves.
+        """
+        if user.has_perm("customers.review_any_order"):
+            return self
+        if user.has_perm("customers.review_order"):
+            return self.filter(customer__in=Customer.objects.served_now_by(user, at=at))
+        return self.none()
 
     def _served_now_by(self, user: User) -> OrderQuerySet:
         return self.filter(Q(customer=None) | Q(customer__in=Customer.objects.served_now_by(user)))
@@ -64,6 +84,9 @@ class Order(Imported):
         GREEN = 3, _("green")
         BLUE = 4, _("blue")
         PURPLE = 5, _("purple")
+
+    HOLDABLE = (Status.UNPAID, Status.PAID)
+    OPEN = (*HOLDABLE, Status.HELD)
 
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("source")

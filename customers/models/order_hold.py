@@ -21,6 +21,12 @@ class OrderHoldQuerySet(models.QuerySet["OrderHold"]):
         """Those that wait for a decision: the orders to review."""
         return self.filter(decided_at__isnull=True)
 
+    def overdue(self, at: datetime) -> OrderHoldQuerySet:
+        """Those that nobody has decided on in time (setting ORDERS_HELD_FOR; zero: there is no such time)."""
+        if not settings.ORDERS_HELD_FOR:
+            return self.none()
+        return self.open().filter(held_at__lte=at - settings.ORDERS_HELD_FOR)
+
     def visible_to(self, user: User) -> OrderHoldQuerySet:
         """Those of orders that this staff user sees."""
         return self.filter(order__in=Order.objects.visible_to(user))
@@ -96,5 +102,6 @@ class OrderHold(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("admin:customers_orderhold_change", args=[self.pk])
 
-    def is_overdue(self, at: datetime) -> bool:
-        return self.decided_at is None and self.held_at + settings.ORDERS_HELD_FOR <= at
+    def released_at(self) -> datetime | None:
+        """When it is released by itself unless somebody decides before; None where it waits for as long as it takes."""
+        return self.held_at + settings.ORDERS_HELD_FOR if settings.ORDERS_HELD_FOR else None

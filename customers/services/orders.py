@@ -15,10 +15,11 @@ from customers import gates, locks
 from customers.bulk import update_rows
 from customers.gates import Decision, Door, Outcome, Question
 from customers.identity import Identity
-from customers.models import ApiKey, Customer, EventRow, Order, OrderLine, Product, Source, User
+from customers.models import ApiKey, Customer, EventRow, Order, OrderHold, OrderLine, Product, Source, User
 from customers.signals import orders_identified
 
 from . import audit
+from .order_holds import hold_new
 from .people import keep_customer
 from .trade_figures import refresh_trade_figures
 
@@ -28,17 +29,19 @@ STATUS_TIMES = {
     Order.Status.DONE: "done_at",
     Order.Status.CLOSED: "closed_at",
 }
-# An order goes through these upwards. What a marketplace says of its payment does not release an order held here.
+# An order goes through these upwards. A held one is at the stage that its hold tells.
 STAGES = {
     Order.Status.UNPAID: 0,
     Order.Status.PAID: 1,
-    Order.Status.HELD: 2,
-    Order.Status.SENT: 3,
-    Order.Status.DONE: 4,
-    Order.Status.CLOSED: 4,
+    Order.Status.HELD: 0,
+    Order.Status.SENT: 2,
+    Order.Status.DONE: 3,
+    Order.Status.CLOSED: 3,
 }
 # What the staff write on an order, here or in the marketplace's tool, and the event that tells of an edit here.
 STAFF_WORDS = ("memo", "flag")
+# What changes of a hold when the order's source tells what has become of the order.
+TOLD_OF_HOLD = ("status_before", "outcome", "decided_at")
 EDITED = "order.changed"
 
 
@@ -92,7 +95,8 @@ def take_order(
     A number that is known in this source is answered with the recorded order and the gate is not asked, so repeating
     is safe, also when the buyer was banned meanwhile; where its buyer was unknown, it gets its customer. A refused
     order is not recorded. `placed`: a marketplace has accepted the order already, so it is recorded whatever the gate
-    says of that moment. A review records the order as held. `by` or `key`: who brings it.
+    says of that moment. A review records the order as held, with what was told of its status in its hold. `by` or
+    `key`: who brings it.
     """
     question = Question(
         buyer=buyer,
@@ -113,7 +117,9 @@ def take_order(
             return Intake(order=None, decision=decision, created=False)
         try:
             with transaction.atomic():
-                order = _record(facts, source=source, buyer=buyer, held=_is_held(decision, placed), at=at)
+                order = _record(facts, source=source, buyer=buyer, at=at)
+                if decision.outcome is Outcome.REVIEW and not placed:
+                    hold_new(order, code=decision.code, at=at)
         except IntegrityError:
             # the same number came in twice at the same moment, and the other one was first
             known = Order.objects.filter(source=source, number=facts.number).first()
@@ -123,17 +129,13 @@ def take_order(
         return Intake(order=order, decision=decision, created=True)
 
 
-def _is_held(decision: Decision, placed: bool) -> bool:
-    return decision.outcome is Outcome.REVIEW and not placed
-
-
-def _record(facts: OrderFacts, *, source: Source, buyer: Identity, held: bool, at: datetime) -> Order:
+def _record(facts: OrderFacts, *, source: Source, buyer: Identity, at: datetime) -> Order:
     customer = keep_customer(buyer, at=at)
     order = Order.objects.create(
         source=source,
         number=facts.number,
         customer=customer,
-        status=Order.Status.HELD if held else facts.status,
+        status=facts.status,
         amount=facts.amount,
         postage=facts.postage,
         paid_amount=facts.paid_amount,
@@ -167,21 +169,28 @@ def update_order(order: Order, *, at: datetime, by: User | None = None, **facts:
     """Write what changed of an order (status, payment, times, memo, flag) and keep its customer's trade figures.
 
     Accepts fields of Order by name. The time that belongs to a new status is set to `at` where none is told. A change
-    of the staff's own words, memo and flag, is audited, so that an import leaves them alone from then on.
-    Repeating is safe. The gate is not asked: the order is already the shop's.
+    of the staff's own words, memo and flag, is audited, so that an import leaves them alone from then on. An order that
+    is held stays so when its payment is told, which its hold notes; that it was sent, is done or closed settles the
+    hold. Repeating is safe. The gate is not asked: the order is already the shop's.
 
     Raises MayNotChangeOrder where a staff user does it who may not change the order's customer.
     """
     if by is not None and not Order.objects.editable_by(by).filter(pk=order.pk).exists():
         raise MayNotChangeOrder(_("You may not change the orders of this customer."))
-    changed = _apply(order, facts, at=at)
-    if not changed:
+    if order.status != Order.Status.HELD and not _news(order, facts, at=at):
         return order
     with transaction.atomic():
-        order.save(update_fields=[*changed, "updated_at"])
+        written = {"status", "close_reason", *STATUS_TIMES.values(), *facts}
+        order.refresh_from_db(fields=written, from_queryset=Order.objects.select_for_update())
+        hold = _open_holds([order]).get(order.pk)
+        changed = _apply(order, facts, hold=hold, at=at)
+        if hold:
+            update_rows(OrderHold, [hold], TOLD_OF_HOLD)
+        if changed:
+            order.save(update_fields=[*changed, "updated_at"])
         if edited := [name for name in STAFF_WORDS if name in changed]:
             audit.record(EDITED, Order.objects.filter(pk=order.pk), by=by, at=at, fields=edited)
-        if order.customer_id:
+        if changed and order.customer_id:
             refresh_trade_figures(Customer.objects.filter(pk=order.customer_id), at=at)
     return order
 
@@ -194,7 +203,9 @@ def update_orders(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> 
     nobody has edited them here. Repeating is safe. Runs inside the caller's transaction.
     """
     orders = list(Order.objects.select_for_update().filter(pk__in=list(told)).order_by("pk"))
-    changed = _apply_told(orders, told, at=at)
+    holds = _open_holds(orders)
+    changed = _apply_told(orders, told, holds=holds, at=at)
+    update_rows(OrderHold, list(holds.values()), TOLD_OF_HOLD)
     columns = {name for names in changed.values() for name in names}
     update_rows(Order, [order for order in orders if order.pk in changed], columns)
     customers = {order.customer_id for order in orders if order.pk in changed and order.customer_id}
@@ -205,20 +216,32 @@ def update_orders(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> 
 
 def would_change(told: Mapping[int, Mapping[str, object]], *, at: datetime) -> list[int]:
     """The ids of those orders that `update_orders` would change; writes nothing."""
-    return list(_apply_told(list(Order.objects.filter(pk__in=list(told))), told, at=at))
+    orders = list(Order.objects.filter(pk__in=list(told)))
+    return list(_apply_told(orders, told, holds=_open_holds(orders), at=at))
+
+
+def _open_holds(orders: Sequence[Order]) -> dict[int, OrderHold]:
+    """The open holds of those of the orders that are held, by order id."""
+    held = [order.pk for order in orders if order.status == Order.Status.HELD]
+    return {hold.order_id: hold for hold in OrderHold.objects.open().filter(order__in=held)} if held else {}
 
 
 def _apply_told(
-    orders: Sequence[Order], told: Mapping[int, Mapping[str, object]], *, at: datetime
+    orders: Sequence[Order],
+    told: Mapping[int, Mapping[str, object]],
+    *,
+    holds: Mapping[int, OrderHold],
+    at: datetime,
 ) -> dict[int, list[str]]:
     """Set what is told on the objects; return the names of the fields that changed, by order id."""
     edited = _edited_here(orders, told)
     changed: dict[int, list[str]] = {}
     for order in orders:
         facts = {name: value for name, value in told[order.pk].items() if (order.pk, name) not in edited}
-        if is_older_news(facts, than=order.status):
+        hold = holds.get(order.pk)
+        if is_older_news(facts, than=hold.status_before if hold else order.status):
             continue
-        if names := _apply(order, facts, at=at):
+        if names := _apply(order, facts, hold=hold, at=at):
             changed[order.pk] = names
     return changed
 
@@ -246,19 +269,42 @@ def identify_orders(buyers: Mapping[int, int], *, source: Source, at: datetime) 
     return ids
 
 
-def _apply(order: Order, facts: Mapping[str, object], *, at: datetime) -> list[str]:
-    """Set these facts, and what follows from them, on the object; return the names of the fields that changed."""
-    facts = dict(facts)
-    status = Order.Status(str(facts.get("status", order.status)))
-    time_field = STATUS_TIMES.get(status)
-    if status != order.status and time_field and not facts.get(time_field) and not getattr(order, time_field):
-        facts[time_field] = at
-    if status != Order.Status.CLOSED:
-        facts["close_reason"] = ""
-    changed = [name for name, value in facts.items() if getattr(order, name) != value]
+def _apply(order: Order, facts: Mapping[str, object], *, hold: OrderHold | None, at: datetime) -> list[str]:
+    """Set these facts, and what follows from them, on the objects; return the names of the order's changed fields."""
+    news = _news(order, facts, hold=hold, at=at)
+    if hold and "status" in news:
+        _apply_to_hold(hold, news, at=at)
+    changed = [name for name, value in news.items() if getattr(order, name) != value]
     for name in changed:
-        setattr(order, name, facts[name])
+        setattr(order, name, news[name])
     return changed
+
+
+def _news(
+    order: Order, facts: Mapping[str, object], *, at: datetime, hold: OrderHold | None = None
+) -> dict[str, object]:
+    """What is told, and what follows from it, as far as it is not recorded. A held order is what its hold tells."""
+    news = dict(facts)
+    before = hold.status_before if hold else order.status
+    if hold and news.get("paid_at"):
+        # whoever tells of a held order does not see the status that it will have
+        news.setdefault("status", max(before, Order.Status.PAID, key=lambda status: STAGES[Order.Status(status)]))
+    status = Order.Status(str(news.get("status", before)))
+    time_field = STATUS_TIMES.get(status)
+    if status != before and time_field and not news.get(time_field) and not getattr(order, time_field):
+        news[time_field] = at
+    if status != Order.Status.CLOSED:
+        news["close_reason"] = ""
+    recorded = {"status": before}
+    return {name: value for name, value in news.items() if recorded.get(name, getattr(order, name)) != value}
+
+
+def _apply_to_hold(hold: OrderHold, news: dict[str, object], *, at: datetime) -> None:
+    """Payment leaves the order held, and is what it is released to; whatever is further on settles the hold."""
+    if news["status"] in Order.HOLDABLE:
+        hold.status_before = str(news.pop("status"))
+    else:
+        hold.outcome, hold.decided_at = OrderHold.Outcome.TOLD, at
 
 
 def _edited_here(orders: Sequence[Order], told: Mapping[int, Mapping[str, object]]) -> set[tuple[int, str]]:

@@ -63,6 +63,7 @@ def test_order_is_recorded_with_lines_and_customer(shop):
         "buyer_message": "",
         "memo": "",
         "flag": 0,
+        "hold": None,
         "lines": [{"line_number": 1, "product": "p-1", "title": "Tea", "quantity": 2, "price": "19.90"}],
         "updated_at": None,
     }

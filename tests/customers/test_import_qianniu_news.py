@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from blocklist.models import Attempt
 from customers.identity import Identity
-from customers.models import Account, ContactValue, Customer, Order, OrderLine, Product, Refund, Source
+from customers.models import Account, ContactValue, Customer, Order, OrderHold, OrderLine, Product, Refund, Source
 from customers.services.orders import OrderFacts, take_order, update_order
 from customers.services.people import find_customer
 from customers.signals import orders_identified, orders_imported
@@ -26,7 +26,7 @@ from tests.customers.qianniu_files import (
     rejected,
     utc,
 )
-from tests.factories import BanFactory, CustomerFactory, OrderFactory, OrderLineFactory, SourceFactory
+from tests.factories import BanFactory, CustomerFactory, HeldOrderFactory, OrderFactory, OrderLineFactory, SourceFactory
 
 # Who bought
 
@@ -170,13 +170,15 @@ def test_older_export_takes_nothing_back(load, recorded):
 
 
 def test_order_held_here_is_not_released_by_its_payment(load):
-    OrderFactory(source=SourceFactory(code="taobao"), number=FIRST, status="held")
+    HeldOrderFactory(source=SourceFactory(code="taobao"), number=FIRST)
 
     load(orders({**SOLD, "订单状态": "买家已付款，等待卖家发货"}))
-    held = Order.objects.get().status
+    paid = (Order.objects.get().status, OrderHold.objects.get().status_before)
     load(orders(SENT))
 
-    assert (held, Order.objects.get().status) == ("held", "sent")
+    hold = OrderHold.objects.get()
+    assert paid == ("held", "paid")
+    assert (Order.objects.get().status, hold.outcome, hold.decided_by) == ("sent", "told", None)
 
 
 def test_closed_order_loses_its_reason_when_it_was_done_after_all(load):
