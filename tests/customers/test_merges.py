@@ -1,13 +1,16 @@
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.urls import reverse
 
 from blocklist.models import Ban
 from customers.models import Account, Binding, ContactValue, Customer, Duplicate, Inquiry, Merge
 from customers.parts import parts
 from customers.services import inquiries, jobs, merges
+from customers.services.bindings import bind, hand_over
 from customers.services.trade_figures import refresh_trade_figures
 from messaging.models import Delivery, InboxMessage, OptOut
 from messaging.unsubscribe import Unsubscription, token
@@ -21,7 +24,9 @@ from tests.factories import (
     InquiryFactory,
     OrderFactory,
     ReviewFactory,
+    UserFactory,
 )
+from tests.parallel import Parallel
 
 
 @pytest.fixture
@@ -289,3 +294,23 @@ def test_number_that_no_database_holds_is_nobody_to_compare(lead, sign_in):
     address = f"/admin/customers/duplicate/compare/{CustomerFactory().pk}/{10**30}/"
 
     assert sign_in(lead).get(address).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_bound", [False, True])
+def test_binding_waits_for_a_merge_under_way_and_then_finds_nobody(is_bound):
+    manager, new = UserFactory(role="manager"), AgentFactory()
+    kept, merged = CustomerFactory(), CustomerFactory(agent=AgentFactory() if is_bound else None)
+    tie, tied, counts = hand_over if is_bound else bind, threading.Event(), []
+
+    def tie_merged():
+        counts.append(tie(Customer.objects.filter(pk=merged.pk), agent=new, by=manager, at=NOON))
+        tied.set()
+
+    with Parallel() as side, transaction.atomic():
+        merges.merge(kept, merged, by=manager, at=NOON)
+        side.start(tie_merged)
+        waited = not tied.wait(timeout=1)
+
+    assert (waited, counts) == (True, [0])
+    assert not Binding.objects.filter(customer=merged, ended_at__isnull=True).exists()
