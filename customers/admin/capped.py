@@ -10,6 +10,8 @@ from django.utils.functional import cached_property
 
 # So many rows are counted; of more than that the list says "more than".
 LIMIT = 10_000
+# So many rows are known by their ids once they are counted; of more, telling the ids would take longer than looking.
+KNOWN = 1_000
 
 
 class CappedPaginator(Paginator[Any]):
@@ -28,8 +30,14 @@ class CappedPaginator(Paginator[Any]):
         self.counted_to = max(LIMIT, (page + 1) * per_page)
 
     @cached_property
+    def _found(self) -> list[int]:
+        """The first ids, in any order: finding few among many takes long, and is done once."""
+        return list(self._some(LIMIT + 1).values_list("pk", flat=True))
+
+    @cached_property
     def _counted(self) -> int:
-        return self._some(self.counted_to + 1).count()
+        is_deep = len(self._found) > LIMIT and self.counted_to > LIMIT
+        return self._some(self.counted_to + 1).count() if is_deep else len(self._found)
 
     @property
     def has_more(self) -> bool:
@@ -45,7 +53,8 @@ class CappedPaginator(Paginator[Any]):
         """The rows in order, by the way that suits their number."""
         if self._counted > LIMIT:
             return self.object_list
-        rows: QuerySet[Any] = self.object_list.model._default_manager.filter(pk__in=self._some(LIMIT))
+        known = self._found if self._counted <= KNOWN else self._some(LIMIT)
+        rows: QuerySet[Any] = self.object_list.model._default_manager.filter(pk__in=known)
         return rows.order_by(*self.object_list.query.order_by)
 
     def page(self, number: int | str) -> Page[Any]:
