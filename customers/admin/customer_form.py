@@ -50,6 +50,4 @@ def save_customer(form: CustomerForm, *, by: User, at: datetime) -> None:
     if "level" in form.changed_data:
         levels.set_level(one, level=values["level"], by=by, at=at, reason=values["level_reason"])
     if "groups" in form.changed_data:
-        chosen, before = set(values["groups"]), set(form.initial["groups"])
-        groups.add_to_groups(one, groups=chosen - before, by=by, at=at)
-        groups.remove_from_groups(one, groups=before - chosen, by=by, at=at)
+        groups.set_groups(form.instance, groups=values["groups"], by=by, at=at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -19,10 +20,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from customers import identity
 from customers.filters import CustomerFilter
-from customers.models import Account, Agent, ContactValue, Customer, User
+from customers.models import Account, Agent, ContactValue, Customer, Group, User
 from customers.parts import parts
 from customers.services import bindings
 from customers.services.contacts import reveal
+from customers.services.groups import MOST_GROUPS, set_groups
 from customers.services.people import find_customer, keep_customer
 
 from .access import Access, acting_user, asked_source, asking_key, visible_customers
@@ -58,6 +60,7 @@ class CustomerRowSerializer(serializers.ModelSerializer[Customer]):
     accounts = AccountSerializer(many=True, read_only=True)
     agent = AgentSerializer(read_only=True)
     groups = serializers.SerializerMethodField()
+    rfm_segment = serializers.CharField(source="rfm.segment", default=None, read_only=True)
 
     class Meta:
         model = Customer
@@ -66,6 +69,7 @@ class CustomerRowSerializer(serializers.ModelSerializer[Customer]):
             "accounts",
             "level",
             "groups",
+            "rfm_segment",
             "customer_source",
             "agent",
             "language",
@@ -95,7 +99,22 @@ class CustomerSerializer(CustomerRowSerializer):
 
 
 class CustomerBody(BuyerBody):
-    """A customer as his source knows him: found by `external_id`, else by `nick`, or made."""
+    """A customer as his source knows him: found by `external_id`, else by `nick`, or made.
+
+    `groups`: the ids of all groups that he is in from now on; those that a rule fills are left alone. Without it his
+    groups stay as they are. Only a staff user, also a key's, sets them.
+    """
+
+    groups = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_GROUPS
+    )
+
+    def validate_groups(self, ids: list[int]) -> list[Group]:
+        found = Group.objects.in_bulk(ids)
+        if missing := sorted(set(ids) - found.keys()):
+            sentence = _("There is no group %(value)s, or it was deleted.")
+            raise serializers.ValidationError(sentence % {"value": ", ".join(map(str, missing))}, "does_not_exist")
+        return list(found.values())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         nick = attrs.get("nick", "")
@@ -131,7 +150,7 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         accounts = Account.objects.select_related("source").order_by("pk")
         if key:
             accounts = accounts.filter(source=key.source)
-        customers = visible_customers(self.request).select_related("agent")
+        customers = visible_customers(self.request).select_related("agent", "rfm")
         customers = customers.prefetch_related(Prefetch("accounts", accounts), "groups")
         if self.action == "list":
             return customers
@@ -166,7 +185,11 @@ class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
             editable = Customer.objects.editable_by(request.user)
             if not editable.filter(pk=known.pk).exists():
                 raise PermissionDenied(_("You may not change the customers of other agents."), code="not_his_agent")
-        customer = cast("Customer", keep_customer(buyer, at=timezone.now()))  # the body names one
+        groups, at = body.validated_data.get("groups"), timezone.now()
+        with transaction.atomic():
+            customer = cast("Customer", keep_customer(buyer, at=at))  # the body names one
+            if groups is not None:
+                set_groups(customer, groups=groups, by=acting_user(request), at=at)
         return Response(self._shown(customer.pk), status=200 if known else 201)
 
     @extend_schema(summary="Bind to an agent", request=BindBody, responses={200: CustomerSerializer})

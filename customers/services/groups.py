@@ -69,6 +69,19 @@ def remove_from_groups(customers: CustomerQuerySet, *, groups: Iterable[Group], 
         return ended.delete()[0]
 
 
+def set_groups(customer: Customer, *, groups: Iterable[Group], by: User, at: datetime) -> None:
+    """Put the customer into exactly these groups; those that a rule has put him into stay. Repeating is safe.
+
+    Raises MayNotGroup where `by` may not change this customer, RuleDriven where a rule decides who is in a new one.
+    """
+    one, chosen, before = Customer.objects.filter(pk=customer.pk), set(groups), set(customer.groups.all())
+    if not _changeable(one, by).exists():
+        raise MayNotGroup(_("You may not change the customers of other agents."))
+    with transaction.atomic():
+        add_to_groups(one, groups=chosen - before, by=by, at=at)
+        remove_from_groups(one, groups=[group for group in before - chosen if not group.rule_id], by=by, at=at)
+
+
 def check_room() -> None:
     """Raises TooManyGroups where no further group may be added; in the transaction that adds it."""
     locks.add_group_alone()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from customers.models import Account, Binding, Customer
+from customers.models import Account, Binding, Customer, Event, RfmScore, SavedFilter
 from tests.factories import (
     NOON,
     AccountFactory,
@@ -28,6 +28,14 @@ def found(answer):
     return {row["id"] for row in answer.json()["results"]}
 
 
+def scored(customer, segment="loyal"):
+    return RfmScore.objects.create(customer=customer, recency=4, frequency=4, monetary=3, segment=segment)
+
+
+def group_names(customer):
+    return sorted(customer.groups.values_list("name", flat=True))
+
+
 def test_customer_is_shown_with_contacts_masked_for_a_key(shop, agent):
     customer = CustomerFactory(nick="xiaoming", phone="13800138000", email="wang@example.com", agent=agent, level=3)
     customer.groups.add(GroupFactory(name="Tea"))
@@ -39,6 +47,7 @@ def test_customer_is_shown_with_contacts_masked_for_a_key(shop, agent):
         "accounts": [{"source": "own", "external_id": "xiaoming", "nick": "xiaoming"}],
         "level": 3,
         "groups": ["Tea"],
+        "rfm_segment": None,
         "customer_source": 2,
         "agent": {"id": agent.pk, "display_name": "Ming", "status": "online"},
         "language": "",
@@ -230,6 +239,7 @@ def test_customer_list_and_detail_take_as_many_queries_for_three_as_for_one(shop
         customer = CustomerFactory(nick=f"n{Customer.objects.count()}", phone="13800138000", agent=AgentFactory())
         customer.groups.add(GroupFactory())
         AccountFactory(customer=customer)
+        scored(customer)
         return customer
 
     customer = make()
@@ -271,3 +281,66 @@ def test_key_that_acts_as_nobody_hands_nobody_over(key_client, agent):
     answer = key_client("customers:write").post(f"{PATH}{customer.pk}/hand-over/", {"agent": agent.pk})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "key_without_user")
+
+
+def test_rfm_segment_is_told(shop):
+    customer = scored(CustomerFactory(nick="xiaoming"), segment="champions").customer
+
+    told = [shop.get(f"{PATH}{customer.pk}/").json(), *shop.get(PATH).json()["results"]]
+
+    assert [row["rfm_segment"] for row in told] == ["champions"] * 2
+
+
+def test_groups_are_set_as_told_and_those_of_a_rule_stay(key_client, lead):
+    tea, vip = GroupFactory(name="Tea"), GroupFactory(name="VIP")
+    rule = SavedFilter.objects.create(name="All", owner=lead, values={}, created_at=NOON, updated_at=NOON)
+    ruled = GroupFactory(name="Ruled", rule=rule, rule_by=lead)
+    customer, shop = CustomerFactory(nick="xiaoming"), key_client(user=lead)
+    customer.groups.add(tea, ruled)
+
+    answers = [
+        shop.post(PATH, {"nick": "xiaoming", **body}).json()["groups"]
+        for body in ({"groups": [vip.pk]}, {}, {"groups": [vip.pk, tea.pk, tea.pk]}, {"groups": []})
+    ]
+
+    assert answers == [["Ruled", "VIP"], ["Ruled", "VIP"], ["Ruled", "Tea", "VIP"], ["Ruled"]]
+    assert group_names(customer) == ["Ruled"]
+    changes = Event.objects.filter(verb="customer.changed")
+    assert list(changes.values_list("by", "fields")) == [(lead.pk, ["groups"])] * 4
+
+
+def test_new_customer_is_put_into_groups_at_once(key_client, lead):
+    shop = key_client(user=lead)
+
+    answer = shop.post(PATH, {"nick": "xiaoming", "groups": [GroupFactory(name="Tea").pk]})
+
+    assert (answer.status_code, answer.json()["groups"]) == (201, ["Tea"])
+
+
+@pytest.mark.parametrize("ids", [[2**63], [0], [-1], ["x"], [True], [None], [999], "1", {}, list(range(1, 102))])
+def test_groups_that_cannot_be_are_400_and_nothing_is_kept(key_client, lead, ids):
+    answer = key_client(user=lead).post(PATH, {"nick": "xiaoming", "groups": ids})
+
+    assert (answer.status_code, Customer.objects.count()) == (400, 0)
+    assert all(error["pointer"].startswith("/groups") for error in answer.json()["errors"])
+
+
+def test_groups_are_refused_without_the_right_and_nothing_is_kept(key_client, settings, agent, other_agent, lead):
+    settings.AGENTS_SEE_CUSTOMERS = "read"
+    rule = SavedFilter.objects.create(name="All", owner=lead, values={}, created_at=NOON, updated_at=NOON)
+    tea, ruled = GroupFactory(), GroupFactory(rule=rule, rule_by=lead)
+    mine, theirs = CustomerFactory(nick="mine", agent=agent), CustomerFactory(nick="theirs", agent=other_agent)
+
+    answers = [
+        key_client(user=user).post(PATH, {"nick": nick, "groups": [group.pk]})
+        for user, nick, group in (
+            (agent.user, "theirs", tea),
+            (agent.user, "new", tea),
+            (agent.user, "mine", ruled),
+            (None, "mine", tea),
+        )
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 4
+    assert [group_names(customer) for customer in (mine, theirs)] == [[], []]
+    assert Customer.objects.count() == 2
