@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Case, CharField, Exists, OuterRef, Value, When
 
-from blocklist.models import banned
+from blocklist.models import banned, banned_by_link
 from customers.models import Customer
 
 from .channels import Channel
@@ -34,7 +34,10 @@ def obstacles(channel: Channel, *, customer: str, at: datetime) -> list[list[Whe
     this = Customer.objects.filter(pk=OuterRef(customer))
     opted_out = Exists(OptOut.objects.against(channel.name).filter(customer=OuterRef(customer)))
     return [
-        [When(Exists(banned(this, at=at)), then=Value(Delivery.Reason.BANNED))],
+        [
+            When(Exists(banned(this, at=at)), then=Value(Delivery.Reason.BANNED)),
+            When(Exists(banned_by_link(this, at=at)), then=Value(Delivery.Reason.LINKED)),
+        ],
         [When(opted_out, then=Value(Delivery.Reason.OPTED_OUT))],
         channel.obstacles(this),
     ]

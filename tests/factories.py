@@ -6,7 +6,7 @@ from decimal import Decimal
 import factory
 from django.contrib.auth.models import Group as Role
 
-from blocklist.models import Ban, Exemption, Watch
+from blocklist.models import AccountLink, Ban, Exemption, Watch
 from customers import identity
 from customers.models import (
     Account,
@@ -208,6 +208,19 @@ class ExemptionFactory(factory.django.DjangoModelFactory):
     reason = "shares a phone with his brother"
     started_at = NOON
     by = factory.SubFactory(UserFactory, role="manager")
+
+
+class LinkFactory(factory.django.DjangoModelFactory):
+    """A proposed link; the service confirms it."""
+
+    class Meta:
+        model = AccountLink
+
+    first = factory.SubFactory(CustomerFactory)
+    second = factory.SubFactory(CustomerFactory)
+    reasons = ["phone"]
+    confidence = 80
+    found_at = NOON
 
 
 class BroadcastFactory(factory.django.DjangoModelFactory):

@@ -5,7 +5,7 @@ from .ban_request import BanRequest
 from .change import BanChange, DueChange
 from .evidence import Evidence
 from .exemption import Exemption
-from .link import AccountLink, LinkMember
+from .link import AccountLink, LinkMember, banned_by_link
 from .marketplace_task import MarketplaceTask
 from .standing import awaiting_ban, candidates
 from .watch import Watch
@@ -29,5 +29,6 @@ __all__ = [
     "awaiting_ban",
     "bannable_by",
     "banned",
+    "banned_by_link",
     "candidates",
 ]

@@ -1,12 +1,56 @@
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from customers.models import Customer
+
+from .ban import Ban, bannable_by
+from .exemption import Exemption
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from customers.models import User
+    from customers.models.customer import CustomerQuerySet
+
+
+class AccountLinkQuerySet(models.QuerySet["AccountLink"]):
+    def proposed(self) -> AccountLinkQuerySet:
+        """Those that wait for a person's decision."""
+        return self.filter(state=AccountLink.State.PROPOSED)
+
+    def confirmed(self) -> AccountLinkQuerySet:
+        """Those that a ban follows."""
+        return self.filter(state=AccountLink.State.CONFIRMED)
+
+    def of(self, customer: Customer) -> AccountLinkQuerySet:
+        return self.filter(Q(first=customer) | Q(second=customer))
+
+    def with_both(self, customers: CustomerQuerySet) -> AccountLinkQuerySet:
+        """Those whose two customers are both among these."""
+        first, second = customers.filter(pk=OuterRef("first")), customers.filter(pk=OuterRef("second"))
+        return self.filter(Exists(first), Exists(second))
+
+    def visible_to(self, user: User) -> AccountLinkQuerySet:
+        """Whose both customers he sees."""
+        return self.with_both(Customer.objects.visible_to(user))
+
+    def decidable_by(self, user: User, *, at: datetime) -> AccountLinkQuerySet:
+        """Those that he confirms and denies: who may ban both, for a confirmed link has the effect of a ban."""
+        return self.with_both(bannable_by(user, at=at))
+
+    def with_suspect(self, at: datetime) -> AccountLinkQuerySet:
+        """Those with somebody banned or watched at that moment: the ones that are worth a decision first."""
+        banned = Ban.objects.standing(at).values("customer")
+        watched = Watch.objects.standing(at).values("customer")
+        return self.filter(Q(first__in=banned) | Q(second__in=banned) | Q(first__in=watched) | Q(second__in=watched))
 
 
 class AccountLink(models.Model):
@@ -20,11 +64,19 @@ class AccountLink(models.Model):
         CONFIRMED = "confirmed", pgettext_lazy("account link", "confirmed")
         DENIED = "denied", pgettext_lazy("account link", "denied")
 
+    class Reason(models.TextChoices):
+        PHONE = "phone", _("same phone")
+        EMAIL = "email", _("same e-mail")
+        ADDRESS = "address", _("same address")
+        NICK = "nick", _("same nick")
+        NAME = "name", _("same name")
+        PERSON = "person", _("said by a person")
+
     first = models.ForeignKey(
         Customer, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("customer")
     )
     second = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", verbose_name=_("other customer"))
-    # Codes of what they share (phone, email, address, name …), the strongest first.
+    # Codes of `Reason`, the strongest first.
     reasons = models.JSONField(_("reasons"), default=list)
     confidence = models.PositiveSmallIntegerField(_("confidence"), help_text=_("In percent."))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PROPOSED)
@@ -39,6 +91,8 @@ class AccountLink(models.Model):
         verbose_name=_("decided by"),
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
+
+    objects = AccountLinkQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("account link")
@@ -63,6 +117,27 @@ class AccountLink(models.Model):
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("admin:blocklist_accountlink_compare", args=[self.pk])
+
+    def other(self, customer: int) -> int:
+        """The id of the one who is linked to this customer (an id)."""
+        return self.second_id if self.first_id == customer else self.first_id
+
+    def reason_labels(self) -> list[str]:
+        return [str(AccountLink.Reason(code).label) for code in self.reasons]
+
+
+class LinkMemberQuerySet(models.QuerySet["LinkMember"]):
+    def with_banned_mate(self, at: datetime) -> LinkMemberQuerySet:
+        """Those in whose cluster somebody else is banned at that moment.
+
+        Members are asked one by one, from the customer on: almost nobody is one, and that costs a look at the index.
+        """
+        standing = Ban.objects.standing(at).filter(customer=OuterRef("customer"))
+        mates = LinkMember.objects.filter(Exists(standing), cluster=OuterRef("cluster"))
+        return self.filter(Exists(mates.exclude(customer=OuterRef("customer"))))
+
 
 class LinkMember(models.Model):
     """Who belongs together by confirmed links, however long the chain: all of one `cluster` are one person.
@@ -75,9 +150,21 @@ class LinkMember(models.Model):
     )
     cluster = models.BigIntegerField(_("cluster"), db_index=True)
 
+    objects = LinkMemberQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("linked customer")
         verbose_name_plural = _("linked customers")
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
+
+
+def banned_by_link(customers: CustomerQuerySet, *, at: datetime) -> CustomerQuerySet:
+    """Those of the customers whom a confirmed link, over however many others, ties to somebody banned at that moment.
+
+    Whoever is exempt is none of them. Whether they are banned themselves is not asked: `banned` answers that.
+    """
+    linked = LinkMember.objects.with_banned_mate(at).filter(customer=OuterRef("pk"))
+    exempt = Exemption.objects.standing(at).filter(customer=OuterRef("pk"))
+    return customers.filter(Exists(linked), ~Exists(exempt))

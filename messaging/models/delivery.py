@@ -52,6 +52,7 @@ class Delivery(models.Model):
     class Reason(models.TextChoices):
         NONE = "", ""
         BANNED = "banned", _("banned")
+        LINKED = "linked", _("linked to a banned customer")
         OPTED_OUT = "opted_out", _("opted out")
         NO_ACCOUNT = "no_account", _("no account")
         NO_ADDRESS = "no_address", _("no address")
