@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone, translation
 from rest_framework.test import APIClient
 
+from blocklist import public_text
 from customers.models import User
 from customers.services.api_keys import create_key
 from tests.factories import AgentFactory, SourceFactory, UserFactory
@@ -39,6 +40,7 @@ def pytest_runtest_setup(item):
 def _plain_files_and_memory(settings, tmp_path):
     """A test writes into its own folder, wakes no worker by itself, hashes passwords quickly and begins in English."""
     translation.activate("en")
+    public_text.own_texts.remember({})  # no test reads what another one has worded
     settings.DATA_DIR = tmp_path
     settings.AGENT_IDLE_AFTER = None  # or the first page would take one query more than the next
     settings.STORAGES = {

@@ -1,3 +1,3 @@
-from . import attempts, bans
+from . import attempts, bans, wordings
 
-__all__ = ["attempts", "bans"]
+__all__ = ["attempts", "bans", "wordings"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import Form
@@ -13,11 +14,14 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blocklist.models import Ban, bannable_by
+from blocklist.public_text import refusal_texts
 from blocklist.services import bans
 from blocklist.services.excerpts import LAST_MESSAGES, excerpt
+from blocklist.services.wordings import advices
 from customers.admin.customer_page import figures
 from customers.admin.customer_rows import customer_name, with_columns
 from customers.admin.staff import came_from, signed_in
@@ -52,7 +56,7 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("%(name)s is banned from buying, at once.") % {"name": _called(customer)})
             return _back(request)
     why = bans.why_may_ban(customer, signed_in(request))
-    shown = {"form": form, "why": why, **evidence_of_form(inquiry)}
+    shown = {"form": form, "why": why, "advices": shown_advices(), **evidence_of_form(inquiry)}
     return _page(request, customer, "ban_form.html", _("Ban purchase"), **shown)
 
 
@@ -103,6 +107,12 @@ def evidence_of_form(inquiry: Inquiry | None) -> dict[str, Any]:
     return {"inquiry": inquiry, "evidence_help": evidence_help(), "last_messages": LAST_MESSAGES}
 
 
+def shown_advices() -> list[tuple[str, str, str]]:
+    """The advice about each malicious type, in the language of the page, for `advice.html`."""
+    said = advices(get_language() or settings.LANGUAGE_CODE)
+    return [(type.value, str(type.label), said[type]) for type in Ban.Type]
+
+
 def show_errors(form: Form, error: ValidationError) -> None:
     """Say at the fields of the form what the service found wrong."""
     fields = {"until": "last_day", "files": "evidence"}
@@ -137,6 +147,7 @@ def _page(
         "figures": figures(customer),
         "next": _next(request),
         "ban_query": request.GET.urlencode(),
+        "public_texts": refusal_texts(),
         **context,
     }
     return TemplateResponse(request, f"admin/blocklist/{template}", shown, status=status)
