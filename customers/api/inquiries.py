@@ -201,7 +201,8 @@ class Inquiries(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet
         source = asked_source(request, body.validated_data.get("source"))
         buyer, text, at = body.buyer(source), body.validated_data["text"], timezone.now()
         require_visible(request, find_customer(buyer))
-        reception = inquiries.receive(buyer, source=source, text=text, at=at)
+        by = request.user if isinstance(request.user, User) else None
+        reception = inquiries.receive(buyer, source=source, text=text, at=at, by=by)
         if reception is None:
             raise ValidationError(_("A masked or incomplete identifier names nobody."), "names_nobody")
         return Response(self._shown(reception.inquiry), status=201 if reception.created else 200)

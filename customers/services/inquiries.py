@@ -47,17 +47,17 @@ class Reception:
     created: bool
 
 
-def receive(buyer: Identity, *, source: Source, text: str, at: datetime) -> Reception | None:
+def receive(buyer: Identity, *, source: Source, text: str, at: datetime, by: User | None = None) -> Reception | None:
     """Take a buyer's message in and see to it that somebody has it; None where nothing names a person.
 
     A banned buyer is served like any other. The message continues the inquiry that runs or was closed a short while
     ago (INQUIRY_CONTINUES_FOR), else it opens one. Exactly one agent owns it, or it waits where a lead sees it. What
-    is answered by itself stands there with it.
+    is answered by itself stands there with it. `by`: the staff user who passes the message on.
     """
     _check(text)
     with transaction.atomic():
         locks.route_alone()
-        customer = keep_customer(buyer, at=at)
+        customer = keep_customer(buyer, at=at, by=by)
         if customer is None:
             return None
         known = _to_continue(customer, at=at)

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from customers import identity
 from customers.identity import Identity
-from customers.models import Account, ContactValue, Customer, FormerNick
+from customers.models import Account, ContactValue, Customer, FormerNick, User
 
 # in the order in which they are believed
 KINDS_THAT_NAME = (ContactValue.Kind.PHONE.value, ContactValue.Kind.EMAIL.value)
@@ -78,22 +78,25 @@ def _account_of(
     return min(candidates, key=lambda account: account.pk, default=None)
 
 
-def keep_customer(buyer: Identity, *, at: datetime) -> Customer | None:
+def keep_customer(buyer: Identity, *, at: datetime, by: User | None = None) -> Customer | None:
     """Find the buyer or make a customer of him, and remember what was told; None where nothing names a person.
 
     An unknown account whose phone or e-mail belongs to a customer becomes that customer's further account. A changed
-    nick is noted and the former one kept. Repeating is safe. Runs inside the caller's transaction or its own.
+    nick is noted and the former one kept. Of a customer whom `by`, the staff user who tells it, may not change nothing
+    is noted. Repeating is safe. Runs inside the caller's transaction or its own.
     """
     try:
-        return _find_or_make(buyer, at=at)
+        return _find_or_make(buyer, at=at, by=by)
     except IntegrityError:
         # the same new buyer came in twice at the same moment, and the other one was first: now he is found
-        return _find_or_make(buyer, at=at)
+        return _find_or_make(buyer, at=at, by=by)
 
 
-def _find_or_make(buyer: Identity, *, at: datetime) -> Customer | None:
+def _find_or_make(buyer: Identity, *, at: datetime, by: User | None) -> Customer | None:
     with transaction.atomic():
         customer = find_customer(buyer)
+        if customer and by and not Customer.objects.editable_by(by).filter(pk=customer.pk).exists():
+            return customer
         if customer is None:
             reachable = {"phone", "email"} & buyer.contact_keys().keys()
             if not (account_number(buyer) or reachable):

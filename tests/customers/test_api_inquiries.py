@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.dateparse import parse_datetime
 
-from customers.models import Agent, Customer, Inquiry, InquiryMessage
+from customers.models import Agent, ContactValue, Customer, Inquiry, InquiryMessage
 from customers.services.agents import set_status
 from tests.factories import BanFactory, CustomerFactory, InquiryFactory, SourceFactory, UserFactory
 
@@ -275,3 +275,23 @@ def test_inquiry_tells_who_had_it_and_why(shop, agent, other_agent, now):
         "deputy_reason": "",
         "by": None,
     }
+
+
+@pytest.mark.parametrize(("scope", "kept"), [("read", False), ("all", True)])
+def test_whoever_may_not_change_a_customer_adds_nothing_to_him_by_an_inquiry(
+    settings, key_client, agent, other_agent, scope, kept
+):
+    settings.AGENTS_SEE_CUSTOMERS = scope
+    customer = CustomerFactory(nick="willow", phone="13800138000", agent=other_agent)
+    client = key_client(user=agent.user)
+    told = [
+        {"nick": "willow", "email": "new@example.com"},
+        {"nick": "another", "phone": "13800138000"},
+        {"nick": "unknown", "email": "unknown@example.com"},
+    ]
+
+    answers = [client.post(PATH, {**buyer, "text": "Hello"}).json() for buyer in told]
+
+    assert [answer["customer"] == customer.pk for answer in answers] == [True, True, False]
+    assert (customer.contact_values.count(), customer.accounts.count()) == ((2, 2) if kept else (1, 1))
+    assert ContactValue.objects.filter(value="unknown@example.com").exists()
