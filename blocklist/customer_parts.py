@@ -25,8 +25,9 @@ from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, 
 from .admin import timeline_entries
 from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.bulk_actions import BULK_ACTIONS
+from .admin.undo import UNDO_BOX
 from .models import Ban, bannable_by, banned
-from .services import bans, bulk_actions
+from .services import bans, bulk_actions, undo
 from .services.merges import MERGE_PARTS
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def register() -> None:
     parts.export_columns.append(
         ExportColumn("banned", gettext_lazy("banned until"), exported_ban, annotate=with_ban_to_export)
     )
-    parts.job_kinds.update({kind.name: kind for kind in bulk_actions.KINDS})
+    parts.job_kinds.update({kind.name: kind for kind in (*bulk_actions.KINDS, *undo.KINDS)})
+    parts.job_boxes.append(UNDO_BOX)
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.merge_parts += MERGE_PARTS
     parts.level_holds.append(

@@ -15,6 +15,7 @@ from crm_site.tasks import beat_as_worker
 from customers.imports import uploads
 from customers.services import (
     agents,
+    approvals,
     exports,
     group_rules,
     jobs,
@@ -59,6 +60,7 @@ def prune_finished_tasks(at: datetime) -> None:
 DUTIES = (
     Duty("wake stalled work", timedelta(seconds=15), wake_stalled_work),
     Duty("keep agents' statuses", timedelta(seconds=15), lambda at: agents.keep_statuses(at=at)),
+    Duty("remind of what waits for approval", timedelta(hours=2), lambda at: approvals.remind(at=at)),
     Duty("ask leads about mutes that end", timedelta(minutes=5), lambda at: mutes.ask_leads(at=at)),
     Duty("note bans that have run out", timedelta(minutes=1), lambda at: expiry.expire_bans(at=at)),
     Duty("release held orders", timedelta(minutes=1), lambda at: order_holds.release_overdue(at=at)),

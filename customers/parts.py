@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .admin.bulk_forms import BulkForm
     from .gates import Decision
-    from .models import ApiKey, Customer, Product, User
+    from .models import ApiKey, Customer, Job, Product, User
     from .models.customer import CustomerQuerySet
     from .services.jobs import CustomersKind, JobKind
     from .services.sheets import Cell
@@ -87,6 +87,15 @@ class Box:
     name: str
     template: str
     context: Callable[[Customer, HttpRequest, datetime], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class JobBox:
+    """A box of a job's page; `context(job, request, at)` is None where it does not apply."""
+
+    name: str
+    template: str
+    context: Callable[[Job, HttpRequest, datetime], dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -263,6 +272,7 @@ class Parts:
     export_columns: list[ExportColumn] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
     card_boxes: list[Box] = field(default_factory=list)
+    job_boxes: list[JobBox] = field(default_factory=list)
     product_actions: list[ProductAction] = field(default_factory=list)
     job_kinds: dict[str, type[JobKind]] = field(default_factory=dict)
     notification_kinds: dict[str, NotificationKind] = field(default_factory=dict)

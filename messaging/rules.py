@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Case, CharField, Exists, OuterRef, Value, When
 
-from blocklist.models import banned, banned_by_link
+from blocklist.models import awaiting_ban, banned, banned_by_link
 from customers.models import Customer
 
 from .channels import Channel
@@ -37,6 +37,7 @@ def obstacles(channel: Channel, *, customer: str, at: datetime) -> list[list[Whe
         [
             When(Exists(banned(this, at=at)), then=Value(Delivery.Reason.BANNED)),
             When(Exists(banned_by_link(this, at=at)), then=Value(Delivery.Reason.LINKED)),
+            When(Exists(awaiting_ban(this)), then=Value(Delivery.Reason.BAN_WAITS)),
         ],
         [When(opted_out, then=Value(Delivery.Reason.OPTED_OUT))],
         channel.obstacles(this),

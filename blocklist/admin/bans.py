@@ -19,6 +19,7 @@ from customers.admin.staff import of_seen_customers
 from customers.models import Customer
 
 from .ban_pages import ban_view, lift_view
+from .undo import undo_view
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -69,6 +70,7 @@ class BanAdmin(ReadOnlyAdmin):
         own = [
             path("customer/<int:pk>/ban/", self.admin_site.admin_view(ban_view), name="blocklist_ban_customer"),
             path("customer/<int:pk>/lift/", self.admin_site.admin_view(lift_view), name="blocklist_lift_customer"),
+            path("job/<int:pk>/undo/", self.admin_site.admin_view(undo_view), name="blocklist_undo_job"),
         ]
         return own + super().get_urls()
 

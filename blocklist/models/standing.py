@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from .ban import BanQuerySet
 
-# The job that bans many at once; services.bulk_actions defines it.
-BULK_BAN = "ban_purchases"
+# The jobs that ban many at once: the bulk action of the customer list, and the import of a blocklist.
+BULK_BANS = ("ban_purchases", "import_bans")
 
 # Rows that lead to customers, and the field that does.
 Rows: TypeAlias = tuple[QuerySet[Any], str]
@@ -54,7 +54,7 @@ def awaiting_ban(customers: CustomerQuerySet) -> CustomerQuerySet:
 
 def _awaited_bans() -> QuerySet[JobRow]:
     """The rows of bulk bans that wait, of the outer query's customer."""
-    waiting = Job.objects.filter(kind=BULK_BAN, state=Job.State.APPROVAL)
+    waiting = Job.objects.awaiting_approval().filter(kind__in=BULK_BANS)
     return JobRow.objects.filter(job__in=waiting.values("pk"), state=JobRow.State.WAITING, customer=OuterRef("pk"))
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Case, DateTimeField, F, Max, Value, When
+from django.db.models import Case, DateTimeField, F, Max, Q, Value, When
 from django.utils.translation import gettext as _
 
 from blocklist.models import Ban, Evidence, bannable_by, banned
 from customers import locks
 from customers.bulk import insert_from
-from customers.models import Customer, Deputyship, User
+from customers.models import Customer, Deputyship, Job, User
 from customers.services import audit
 from customers.services.files import CheckedFile, kept
 
@@ -97,10 +97,18 @@ def ban_purchase(
 
 
 def ban_purchases(
-    customers: CustomerQuerySet, *, type: str, by: User, at: datetime, until: datetime | None = None, note: str = ""
+    customers: CustomerQuerySet,
+    *,
+    type: str,
+    by: User,
+    at: datetime,
+    until: datetime | None = None,
+    note: str = "",
+    job: Job | None = None,
 ) -> BulkReport:
     """Ban those of the customers whom `by` may ban, by the rule of a single ban, and report the counts.
 
+    What a job bans can be undone together; where a second person approved the job, he has confirmed the bans.
     Raises ValidationError for an unknown type or an end that is not in the future. Repeating is safe.
     """
     with transaction.atomic():
@@ -108,11 +116,20 @@ def ban_purchases(
         asked = Customer.objects.filter(pk__in=customers.order_by().values("pk"))
         allowed = asked.filter(pk__in=bannable_by(by, at=at).values("pk"))
         count, may = asked.count(), allowed.count()
-        newly = _ban(allowed, type=type, by=by, at=at, until=until, note=note)
+        newly = _ban(allowed, type=type, by=by, at=at, until=until, note=note, job=job)
         return BulkReport(banned=newly, standing=may - newly, refused=count - may)
 
 
-def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, until: datetime | None, note: str) -> int:
+def _ban(
+    customers: CustomerQuerySet,
+    *,
+    type: str,
+    by: User,
+    at: datetime,
+    until: datetime | None,
+    note: str,
+    job: Job | None = None,
+) -> int:
     """Open a ban for each of the customers who has none standing. Rights and lock are the caller's."""
     if type not in Ban.Type.values:
         raise ValidationError({"type": _("There is no such type of ban.")})
@@ -120,6 +137,7 @@ def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, unti
         raise ValidationError({"until": _("A ban must end in the future.")})
     expire(Ban.objects.filter(customer__in=customers), at=at)
     by_manager = by.has_perm("blocklist.ban_any_customer")
+    approved_by = job.approved_by if job and not job.is_decided_alone else None
     newly = customers.exclude(pk__in=banned(customers, at=at).values("pk"))
     latest = Ban.objects.aggregate(latest=Max("pk"))["latest"] or 0
     count = insert_from(
@@ -132,7 +150,10 @@ def _ban(customers: CustomerQuerySet, *, type: str, by: User, at: datetime, unti
         until=until,
         by=by,
         by_manager=by_manager,
-        confirm_by=None if by_manager else _confirmation(at),
+        confirm_by=None if by_manager or approved_by else _confirmation(at),
+        confirmed_by=approved_by,
+        confirmed_at=at if approved_by else None,
+        job=job,
     )
     if count:
         # Not by customer: whoever asked for "not banned" would find none of them now. Under the lock nobody else bans.
@@ -167,17 +188,60 @@ def lift_ban(customer: Customer, *, reason: str, by: User, at: datetime) -> Ban:
         return ban
 
 
-def lift_bans(customers: CustomerQuerySet, *, reason: str, by: User, at: datetime) -> int:
+def lift_bans(customers: CustomerQuerySet, *, reason: str, by: User, at: datetime, job: Job | None = None) -> int:
     """End the standing bans of those of the customers whose ban `by` may lift; return how many.
 
     The rule of a single lift, in a fixed number of statements. Raises ValidationError without a reason. Repeating is
     safe.
     """
+    bans = Ban.objects.filter(customer__in=customers.order_by().values("pk"))
+    return lift_these(bans, reason=reason, by=by, at=at, job=job)
+
+
+def lift_these(bans: BanQuerySet, *, reason: str, by: User, at: datetime, job: Job | None = None) -> int:
+    """End those of the bans that stand and that `by` may lift; return how many. As `lift_bans`, for bans."""
     reason = _given(reason)
     with transaction.atomic():
         locks.close_intake()
-        standing = Ban.objects.standing(at).filter(customer__in=customers.order_by().values("pk"))
-        return _lift(standing.liftable_by(by, at=at), reason=reason, by=by, at=at)
+        return _lift(bans.standing(at).liftable_by(by, at=at), reason=reason, by=by, at=at, job=job)
+
+
+def restore_bans(lifted: BanQuerySet, *, by: User, at: datetime) -> int:
+    """Ban again whom these bans kept from buying, on the same terms; return how many. Repeating is safe.
+
+    Only those whom `by` may ban, who are not banned otherwise meanwhile, and whose ban would not be over by now. The
+    new ban has the old one's author and rights, and names it; the event tells who restored it.
+    """
+    with transaction.atomic():
+        locks.close_intake()
+        customers = Customer.objects.filter(pk__in=lifted.values("customer"))
+        Ban.objects.run_out(at).filter(customer__in=customers).update(ended_at=F("until"))
+        allowed = customers.filter(pk__in=bannable_by(by, at=at).values("pk"))
+        due = lifted.filter(Q(until__isnull=True) | Q(until__gt=at), customer__in=allowed.values("pk"))
+        due = due.exclude(customer__in=banned(customers, at=at).values("pk"))
+        latest = Ban.objects.aggregate(latest=Max("pk"))["latest"] or 0
+        count = insert_from(
+            Ban,
+            due,
+            customer=F("customer_id"),
+            type=F("type"),
+            note=F("note"),
+            until=F("until"),
+            by=F("by_id"),
+            by_manager=F("by_manager"),
+            confirm_by=F("confirm_by"),
+            confirmed_at=F("confirmed_at"),
+            confirmed_by=F("confirmed_by_id"),
+            upheld_at=F("upheld_at"),
+            job=F("job_id"),
+            started_at=at,
+            restores=F("pk"),
+        )
+        if count:
+            bans = Ban.objects.filter(pk__gt=latest)
+            audit.record("ban.restored", bans, by=by, at=at, fields=["restores"])
+            follow_bans(bans, by=by, at=at)
+        return count
 
 
 def _given(reason: str) -> str:
@@ -186,14 +250,14 @@ def _given(reason: str) -> str:
     return reason.strip()
 
 
-def _lift(standing: BanQuerySet, *, reason: str, by: User, at: datetime) -> int:
+def _lift(standing: BanQuerySet, *, reason: str, by: User, at: datetime, job: Job | None = None) -> int:
     """End the bans. Rights, reason and lock are the caller's."""
     # By their ids: once they are lifted they stand no more, and nothing else tells them apart.
     lifted = Ban.objects.filter(pk__in=list(standing.values_list("pk", flat=True)))
     if not lifted.exists():
         return 0
     audit.record("ban.lifted", lifted, by=by, at=at, fields=["ended_at"], reason=reason)
-    count = lifted.update(ended_at=at, lifted_by=by, lift_reason=reason)
+    count = lifted.update(ended_at=at, lifted_by=by, lift_reason=reason, lift_job=job)
     follow_lifts(lifted, by=by, at=at)
     return count
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy
@@ -29,6 +30,12 @@ class BanPurchases(BulkKind):
         "standing": gettext_lazy("is banned already"),
     }
 
+    approve_permission = "blocklist.ban_any_customer"
+
+    def needs_approval(self, job: Job, *, by: User, at: datetime) -> bool:
+        allowed = self.allowed(job, by=by, at=at).order_by().values("pk")
+        return bool(allowed[settings.BANS_AT_ONCE : settings.BANS_AT_ONCE + 1])
+
     def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
         return {
             "not_yours": customers.exclude(pk__in=bannable_by(by, at=at).values("pk")),
@@ -38,7 +45,7 @@ class BanPurchases(BulkKind):
     def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
         asked = job.parameters
         until = parse_datetime(asked["until"]) if asked["until"] else None
-        ban_purchases(customers, type=asked["type"], note=asked["note"], until=until, by=by, at=at)
+        ban_purchases(customers, type=asked["type"], note=asked["note"], until=until, by=by, at=at, job=job)
 
     def describe(self, job: Job) -> str:
         type_ = job.parameters.get("type")
@@ -66,7 +73,7 @@ class LiftBans(BulkKind):
         }
 
     def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
-        lift_bans(customers, reason=job.parameters["reason"], by=by, at=at)
+        lift_bans(customers, reason=job.parameters["reason"], by=by, at=at, job=job)
 
 
 KINDS: tuple[type[BulkKind], ...] = (BanPurchases, LiftBans)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import (
@@ -34,7 +34,7 @@ from django.views.decorators.http import require_POST
 from customers.models import Customer, Job, JobRow
 from customers.parts import parts
 from customers.row_ids import row_id
-from customers.services import jobs
+from customers.services import approvals, jobs
 from customers.services.sheets import BOM, safe_text
 
 from .base import ReadOnlyAdmin
@@ -88,6 +88,8 @@ class JobAdmin(ReadOnlyAdmin):
         doors = {
             "progress": self.progress_view,
             "cancel": require_POST(self.cancel_view),
+            "approve": require_POST(self.approve_view),
+            "decline": require_POST(self.decline_view),
             "refused": self.refused_view,
             "file": self.file_view,
         }
@@ -113,6 +115,8 @@ class JobAdmin(ReadOnlyAdmin):
             "figures": figures(job),
             "refused": self._refused_page(request, job) if job.refused_count else None,
             "file": _file(job),
+            "approval": _approval(job, request),
+            "boxes": _boxes(job, request),
             "back": came_from(request, default=_list_url(job)),
         }
         return TemplateResponse(request, "admin/customers/job/page.html", context)
@@ -128,6 +132,26 @@ class JobAdmin(ReadOnlyAdmin):
         else:
             messages.info(request, _("The job had ended already."))
         return HttpResponseRedirect(came_from(request, default=job.get_absolute_url()))
+
+    def approve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let a job that waits for a second person go on."""
+        job = self._find(request, pk)
+        if approvals.approve(job, by=signed_in(request), at=timezone.now()):
+            messages.success(request, _("Approved; it goes on in the background."))
+        else:
+            messages.info(request, _("This does not wait for approval any more."))
+        return HttpResponseRedirect(job.get_absolute_url())
+
+    def decline_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        job = self._find(request, pk)
+        reason = request.POST.get("reason", "")[:200]
+        try:
+            declined = approvals.decline(job, reason=reason, by=signed_in(request), at=timezone.now())
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            messages.info(request, _("Declined.") if declined else _("This does not wait for approval any more."))
+        return HttpResponseRedirect(job.get_absolute_url())
 
     def refused_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """The refused customers with their reasons, as a CSV file."""
@@ -219,11 +243,28 @@ def _step(job: Job, passed: int) -> str:
     """What is going on, in words."""
     if job.state == Job.State.WAITING:
         return _("Waits for its turn")
+    if job.state == Job.State.APPROVAL:
+        return _("Waits for a second person; nothing was done yet")
     if not job.is_under_way():
         return ""
     if job.total is None:
         return _("Looking who is meant")
     return _("%(done)s of %(total)s rows have passed") % {"done": number(passed), "total": number(job.total)}
+
+
+def _approval(job: Job, request: HttpRequest) -> dict[str, Any] | None:
+    """Who decides on a job that waits for a second person, or has decided; None where nobody had to."""
+    if job.state == Job.State.APPROVAL:
+        return {"waits": True, "why_not": approvals.why_may_not_approve(job, signed_in(request))}
+    if job.approved_at is None:
+        return None
+    return {"user": staff_name(job.approved_by), "at": moment(job.approved_at), "alone": job.is_decided_alone}
+
+
+def _boxes(job: Job, request: HttpRequest) -> list[tuple[str, dict[str, Any]]]:
+    at = timezone.now()
+    found = [(box.template, box.context(job, request, at)) for box in parts.job_boxes]
+    return [(template, context) for template, context in found if context is not None]
 
 
 def _described(job: Job) -> str:

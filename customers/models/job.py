@@ -20,6 +20,13 @@ class JobQuerySet(models.QuerySet["Job"]):
     def under_way(self) -> JobQuerySet:
         return self.filter(state__in=[Job.State.WAITING, Job.State.RUNNING])
 
+    def unfinished(self) -> JobQuerySet:
+        """Under way, or waiting for a second person."""
+        return self.filter(state__in=[Job.State.WAITING, Job.State.RUNNING, Job.State.APPROVAL])
+
+    def awaiting_approval(self) -> JobQuerySet:
+        return self.filter(state=Job.State.APPROVAL)
+
     def claimable(self, at: datetime) -> JobQuerySet:
         """Under way, and nobody is at work on them: whoever was, has died."""
         return self.under_way().filter(Q(leased_until__isnull=True) | Q(leased_until__lte=at))

@@ -23,6 +23,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from customers import locks
 from customers.bulk import insert_from, stretch_end
 from customers.filters import CustomerFilter, InvalidFilter, restored
 from customers.models import Customer, Job, JobRow, User
@@ -31,6 +32,7 @@ from customers.signals import work_waiting
 
 from . import audit
 from .notifications import notify
+from .staff import who_may
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -60,10 +62,22 @@ JOB_ENDED = NotificationKind(
 )
 
 
+def _tell_approval_needed(parameters: Mapping[str, Any]) -> str:
+    kind = parts.job_kinds.get(parameters["kind"])
+    said = {**parameters, "job": kind.label if kind else parameters["kind"]}
+    return _("%(job)s: %(user)s asks for %(count)d customers, and a second person has to approve.") % said
+
+
+APPROVAL_NEEDED = NotificationKind(
+    name="approval_needed", label=gettext_lazy("a bulk action waits for approval"), tell=_tell_approval_needed
+)
+
+
 # A customer who was merged into another, or went to another agent's eyes only, since the rows were collected.
 GONE = "gone"
 GONE_SENTENCE = gettext_lazy("was merged meanwhile, or is not yours to see any more")
 # What a step tells in the job's row.
+APPROVED = ["approved_by", "approved_at", "is_decided_alone"]
 REPORTED = ["total", "done_count", "refused_count", "message", "result_path"]
 
 
@@ -73,6 +87,10 @@ class CannotGoOn(Exception):
 
 class Lost(Exception):
     """Somebody cancelled the job, or another worker has it: whoever is at work on it stops and leaves it alone."""
+
+
+class WaitForApproval(Exception):
+    """What the job would do needs a second person: it stands still until somebody else lets it go on."""
 
 
 class JobKind:
@@ -114,7 +132,16 @@ class CustomersKind(JobKind):
 
 
 class BulkKind(CustomersKind):
-    """Collects the customers as they match when it begins, then applies itself to them in stretches."""
+    """Collects the customers as they match when it begins, then applies itself to them in stretches.
+
+    In between it may have to wait for a second person, who has the `approve_permission`.
+    """
+
+    approve_permission: ClassVar[str] = ""
+
+    def needs_approval(self, job: Job, *, by: User, at: datetime) -> bool:
+        """Whether a second person has to agree, now that it is known who is meant."""
+        return False
 
     def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
         """Do it to customers who are not refused, by the service that every other door calls."""
@@ -128,12 +155,28 @@ class BulkKind(CustomersKind):
         by = asker(job)
         if job.total is None:
             return self._collect(job, self.chosen(job, by=by))
+        if job.approved_at is None and self.needs_approval(job, by=by, at=at):
+            self._have_approved(job, by=by, at=at)
         waiting = JobRow.objects.filter(job=job, state=JobRow.State.WAITING)
         stretch = list(waiting.order_by("customer").values_list("customer", flat=True)[: settings.WRITE_BATCH])
         if not stretch:
             return False
         self._apply(job, stretch, by=by, at=at)
         return True
+
+    def allowed(self, job: Job, *, by: User, at: datetime) -> CustomerQuerySet:
+        """Those of the collected customers whom it would be done to."""
+        waiting = JobRow.objects.filter(job=job, state=JobRow.State.WAITING)
+        allowed = Customer.objects.visible_to(by).filter(pk__in=waiting.values("customer"))
+        for refused in self.refused(allowed, job=job, by=by, at=at).values():
+            allowed = allowed.exclude(pk__in=refused.order_by().values("pk"))
+        return allowed
+
+    def _have_approved(self, job: Job, *, by: User, at: datetime) -> None:
+        """Raises WaitForApproval, unless there is nobody else to ask: then whoever asks decides alone, on record."""
+        if who_may(self.approve_permission).exclude(pk=by.pk).exists():
+            raise WaitForApproval
+        job.approved_by, job.approved_at, job.is_decided_alone = by, at, True
 
     def _collect(self, job: Job, customers: CustomerQuerySet) -> bool:
         rest = customers.filter(pk__gt=job.collected_up_to)
@@ -247,7 +290,7 @@ def _lease(at: datetime) -> dict[str, Any]:
 
 def cancel(job: Job, *, at: datetime) -> bool:
     """Stop a job that is under way; what it did stays. Return whether it was; repeating is safe."""
-    ended = Job.objects.under_way().filter(pk=job.pk)
+    ended = Job.objects.unfinished().filter(pk=job.pk)
     return bool(ended.update(state=Job.State.CANCELLED, finished_at=at, token="", leased_until=None))
 
 
@@ -341,6 +384,8 @@ def _run(job: Job, *, clock: Callable[[], datetime], end: datetime | None, tell:
                 goes_on = _step(job, clock=clock)
         except Lost:
             return
+        except WaitForApproval:
+            _pause(job, at=clock())
         except (CannotGoOn, PermissionDenied, ValidationError, ObjectDoesNotExist, InvalidFilter) as error:
             _fail(job, _reason(error), at=clock(), tell=tell)
         except (OperationalError, InterfaceError):
@@ -355,6 +400,24 @@ def _run(job: Job, *, clock: Callable[[], datetime], end: datetime | None, tell:
                 _finish(job, Job.State.FINISHED, at=clock(), tell=tell)
 
 
+def _pause(job: Job, *, at: datetime) -> None:
+    """Have the job wait for a second person, and tell those who may be it."""
+    with transaction.atomic():
+        locks.close_intake()  # whoever waits to be banned is no longer simply allowed to buy
+        mine = Job.objects.filter(pk=job.pk, token=job.token, state=Job.State.RUNNING)
+        if mine.update(state=Job.State.APPROVAL, progressed_at=at, leased_until=None, token=""):
+            tell_approvers(job, at=at)
+
+
+def tell_approvers(job: Job, *, at: datetime) -> None:
+    """Tell those who may let the job go on that it waits for one of them; repeating refreshes the news."""
+    kind, by = parts.job_kinds[job.kind], asker(job)
+    if issubclass(kind, BulkKind):
+        others = who_may(kind.approve_permission).exclude(pk=by.pk)
+        parameters: dict[str, str | int] = {"kind": job.kind, "count": job.total or 0, "user": by.username}
+        notify(others, APPROVAL_NEEDED.name, at=at, url=job.get_absolute_url(), parameters=parameters)
+
+
 def _step(job: Job, *, clock: Callable[[], datetime]) -> bool:
     kind = parts.job_kinds[job.kind]()
     if kind.is_long:
@@ -366,7 +429,7 @@ def _step(job: Job, *, clock: Callable[[], datetime]) -> bool:
         at = clock()
         goes_on = kind.step(job, at=at)
         job.progressed_at, job.leased_until = at, at + LEASE
-        job.save(update_fields=["parameters", *REPORTED, "collected_up_to", "progressed_at", "leased_until"])
+        job.save(update_fields=["parameters", *REPORTED, *APPROVED, "collected_up_to", "progressed_at", "leased_until"])
         return goes_on
 
 

@@ -19,6 +19,7 @@ from messaging.rules import all_exclusions
 SENTENCES = {
     Delivery.Reason.BANNED: gettext_lazy("Banned: a banned customer gets no broadcasts."),
     Delivery.Reason.LINKED: gettext_lazy("Linked to a banned customer: he gets no broadcasts either, unless exempt."),
+    Delivery.Reason.BAN_WAITS: gettext_lazy("A ban of this customer waits for a second person."),
     Delivery.Reason.OPTED_OUT: gettext_lazy("Opted out: %(source)s."),
     Delivery.Reason.NO_ACCOUNT: gettext_lazy("No account: there is no inbox that he could read."),
     Delivery.Reason.NO_ADDRESS: gettext_lazy("No address is known."),

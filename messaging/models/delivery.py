@@ -53,6 +53,7 @@ class Delivery(models.Model):
         NONE = "", ""
         BANNED = "banned", _("banned")
         LINKED = "linked", _("linked to a banned customer")
+        BAN_WAITS = "ban_waits", _("ban waits for approval")
         OPTED_OUT = "opted_out", _("opted out")
         NO_ACCOUNT = "no_account", _("no account")
         NO_ADDRESS = "no_address", _("no address")
