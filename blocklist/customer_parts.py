@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters import BooleanFilter
 
+from customers.admin.cells import badge
 from customers.admin.staff import signed_in
 from customers.models import Customer
 from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, ListColumn, parts
@@ -25,8 +26,9 @@ from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, 
 from .admin import timeline_entries
 from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.bulk_actions import BULK_ACTIONS
+from .admin.exemptions import exemption_of
 from .admin.undo import UNDO_BOX
-from .models import Ban, bannable_by, banned
+from .models import Ban, Exemption, bannable_by, banned
 from .services import bans, bulk_actions, undo
 from .services.merges import MERGE_PARTS
 
@@ -40,6 +42,7 @@ SHOWN_BANS = 5
 def register() -> None:
     parts.filters["banned"] = banned_filter
     parts.badges.append(Badge(name="banned", annotate=with_standing_ban, show=banned_badge))
+    parts.badges.append(Badge(name="exempt", annotate=with_exemption, show=exempt_badge))
     parts.list_columns.append(
         ListColumn(
             name="ban_purchase",
@@ -56,6 +59,7 @@ def register() -> None:
     parts.job_kinds.update({kind.name: kind for kind in (*bulk_actions.KINDS, *undo.KINDS)})
     parts.job_boxes.append(UNDO_BOX)
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
+    parts.boxes.append(Box(name="exemption", template="admin/blocklist/exemption/box.html", context=exemption_of))
     parts.merge_parts += MERGE_PARTS
     parts.level_holds.append(
         LevelHold(name="banned", label=gettext_lazy("banned"), of=lambda customers, at: banned(customers, at=at))
@@ -122,6 +126,14 @@ def banned_badge(customer: Any) -> SafeString | str:
     }
     text = _("banned") if customer.ban_until is None else _("banned %(until)s") % {"until": _until(customer.ban_until)}
     return format_html('<span class="crm-badge is-danger" title="{}">{}</span>', title, text)
+
+
+def with_exemption(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
+    return customers.annotate(is_exempt=Exists(Exemption.objects.standing(at).filter(customer=OuterRef("pk"))))
+
+
+def exempt_badge(customer: Any) -> SafeString | str:
+    return badge(_("exempt"), kind="success") if customer.is_exempt else ""
 
 
 def _until(until: datetime | None, format: str = "DATE_FORMAT") -> str:

@@ -1,3 +1,3 @@
-from . import attempts, bans, wordings
+from . import attempts, bans, exemptions, wordings
 
-__all__ = ["attempts", "bans", "wordings"]
+__all__ = ["attempts", "bans", "exemptions", "wordings"]

@@ -1,4 +1,4 @@
-"""What a customer's timeline tells of bans and refused attempts."""
+"""What a customer's timeline tells of bans, attempts to buy and exemptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from blocklist.models import Attempt, Ban
+from blocklist.models import Attempt, Ban, Exemption
 from customers.admin.cells import moment, money, staff_name
 from customers.models import Customer
 from customers.parts import TimelineEntry, TimelineSource, Viewer
@@ -90,6 +90,35 @@ def _attempt(attempt: Attempt) -> TimelineEntry:
     )
 
 
+def _exemptions(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    return Exemption.objects.filter(customer=customer).annotate(timeline_at=F("started_at"))
+
+
+def _ended_exemptions(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    return Exemption.objects.filter(customer=customer, ended_by__isnull=False).annotate(timeline_at=F("ended_at"))
+
+
+def _show_exemptions(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    return {row.pk: _exempt(row) for row in Exemption.objects.filter(pk__in=ids).select_related("by")}
+
+
+def _exempt(row: Exemption) -> TimelineEntry:
+    title = _("Exempt until %(until)s") % {"until": moment(row.until)} if row.until else _("Exempt without end")
+    return TimelineEntry(title=title, text=row.reason, by=staff_name(row.by), tone="success")
+
+
+def _show_ended_exemptions(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    rows = Exemption.objects.filter(pk__in=ids).select_related("ended_by")
+    return {row.pk: TimelineEntry(title=_("Exemption ended"), by=staff_name(row.ended_by)) for row in rows}
+
+
+EXEMPTIONS: dict[str, Any] = {
+    "kind": "exemption",
+    "label": gettext_lazy("exemptions"),
+    "icon": "verified_user",
+    "permission": "blocklist.view_exemption",
+    "scope": "bans:read",
+}
 SOURCES = [
     TimelineSource(name="ban", rows=_bans, show=_entries(_set), **BANS),
     TimelineSource(name="ban_lifted", rows=_lifted, show=_entries(_lift), **BANS),
@@ -97,11 +126,13 @@ SOURCES = [
     TimelineSource(
         name="attempt",
         kind="attempt",
-        label=gettext_lazy("refused attempts"),
+        label=gettext_lazy("attempts to buy"),
         icon="gpp_bad",
         permission="blocklist.view_attempt",
         scope="bans:read",
         rows=_attempts,
         show=_show_attempts,
     ),
+    TimelineSource(name="exemption", rows=_exemptions, show=_show_exemptions, **EXEMPTIONS),
+    TimelineSource(name="exemption_ended", rows=_ended_exemptions, show=_show_ended_exemptions, **EXEMPTIONS),
 ]

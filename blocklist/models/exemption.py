@@ -19,6 +19,10 @@ class ExemptionQuerySet(models.QuerySet["Exemption"]):
         """In force at that moment."""
         return self.open().filter(Q(until__isnull=True) | Q(until__gt=at))
 
+    def run_out(self, at: datetime) -> ExemptionQuerySet:
+        """Open, but past their end."""
+        return self.open().filter(until__lte=at)
+
 
 class Exemption(models.Model):
     """A customer whom links, matches and watch do not stop (白名单). It never outranks a ban on himself."""
@@ -58,3 +62,6 @@ class Exemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
+
+    def is_standing(self, at: datetime) -> bool:
+        return self.ended_at is None and (self.until is None or self.until > at)

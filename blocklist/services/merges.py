@@ -1,4 +1,4 @@
-"""What becomes of bans and refused attempts when one customer is merged into another."""
+"""What becomes of bans and attempts to buy when one customer is merged into another."""
 
 from __future__ import annotations
 
@@ -132,5 +132,5 @@ MERGE_PARTS = [
         column="second",
     ),
     MergePart("link_members", _("linked customers"), lambda customer: LinkMember.objects.filter(customer=customer)),
-    MergePart("attempts", _("refused attempts"), lambda customer: Attempt.objects.filter(customer=customer)),
+    MergePart("attempts", _("attempts to buy"), lambda customer: Attempt.objects.filter(customer=customer)),
 ]

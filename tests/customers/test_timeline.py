@@ -41,6 +41,7 @@ KINDS = [
     "opt_out",
     "ban",
     "attempt",
+    "exemption",
 ]
 
 
@@ -163,6 +164,7 @@ def test_timeline_is_narrowed_to_kinds(customer, agent, manager):
     assert found == {
         **{kind: [kind] for kind in KINDS},
         "mute": [],
+        "exemption": [],
         "broadcast": ["delivery"],
         "opt_out": ["opt_out_ended", "opt_out"],
         "ban": ["ban_over", "ban", "ban_lifted", "ban"],
