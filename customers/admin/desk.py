@@ -35,6 +35,7 @@ from .staff import signed_in
 from .talk import is_cut, news, talk
 
 BIG = 2**63 - 1
+LONGEST_SEARCH = 200
 
 
 class DeskForm(forms.Form):
@@ -45,6 +46,7 @@ class DeskForm(forms.Form):
     inquiry = forms.IntegerField(min_value=1, max_value=BIG, required=False)
     message = forms.IntegerField(min_value=0, max_value=BIG, required=False)
     note = forms.IntegerField(min_value=0, max_value=BIG, required=False)
+    q = forms.CharField(required=False, max_length=LONGEST_SEARCH)
 
 
 def question_of(request: HttpRequest, inquiry: int | None = None) -> tuple[DeskQuestion, dict[str, Any]]:
@@ -57,7 +59,7 @@ def question_of(request: HttpRequest, inquiry: int | None = None) -> tuple[DeskQ
         scope = MINE if Agent.objects.filter(user=user, is_active=True).exists() else ALL
     if not may_see_all:
         scope, tab = MINE, WAITING if tab == QUEUES else tab
-    return DeskQuestion(user, scope or MINE, tab, inquiry or asked.get("inquiry")), asked
+    return DeskQuestion(user, scope or MINE, tab, inquiry or asked.get("inquiry"), asked.get("q") or ""), asked
 
 
 @vary_on_headers("Accept")
@@ -79,6 +81,7 @@ def desk_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         "may_take": Agent.objects.filter(user=question.user, is_active=True).exists(),
         "list": _list(request, question, found, at=at),
         "conversation": _conversation(request, inquiry, at=at) if inquiry else None,
+        "longest_search": LONGEST_SEARCH,
         "warning_seconds": int(desk_lists.warning_after().total_seconds()),
         "is_fullwidth": "1",
         "words": _words(),
@@ -89,7 +92,8 @@ def desk_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
 def news_view(request: HttpRequest) -> HttpResponse:
     """What is new, as JSON; 304 where nothing is.
 
-    That costs one query, two beside a conversation that is not listed, three where a lead looks at all queues.
+    That costs one query; one or two more each for a conversation that is not listed, a search, and a lead's look at
+    all queues.
     """
     _require_desk(request)
     question, asked = question_of(request)
@@ -133,7 +137,7 @@ def _seen(request: HttpRequest, pk: int) -> Inquiry:
 
 def _list(request: HttpRequest, question: DeskQuestion, found: DeskFacts, *, at: datetime) -> str:
     shown: dict[str, Any] = {"question": question, "at": at}
-    if question.tab == QUEUES:
+    if question.tab == QUEUES and not question.sought:
         own = Agent.objects.filter(user=question.user, is_active=True)
         shown |= {
             "queues": desk_lists.queues(at=at),
@@ -142,7 +146,8 @@ def _list(request: HttpRequest, question: DeskQuestion, found: DeskFacts, *, at:
             "agents": colleagues(question.user, None, at=at),
         }
         return render_to_string("admin/customers/desk/queues.html", shown, request)
-    shown["rows"] = desk_lists.rows(found.of_tab(question.tab), request, at=at)
+    ids = [fact.pk for fact in found.of_tab(question.tab)[: desk_lists.SHOWN]]
+    shown |= {"rows": desk_lists.rows(ids, request, at=at), "is_cut": len(ids) == desk_lists.SHOWN}
     return render_to_string("admin/customers/desk/list.html", shown, request)
 
 

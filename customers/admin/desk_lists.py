@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from customers.models import Agent, Customer, Inquiry, User
+from customers.models import Agent, Customer, Inquiry, InquiryNote, User
 
 from .cells import badge
 from .customer_rows import customer_name, with_names
@@ -40,16 +40,18 @@ class Fact(NamedTuple):
     waiting_since: datetime | None
     last_message_at: datetime
     first_reply_at: datetime | None
+    last_note: int | None = None
 
 
 @dataclass(frozen=True)
 class DeskQuestion:
-    """What a page of the desk asks: whose inquiries, which list, and which conversation stands open."""
+    """What a page of the desk asks: whose inquiries, which list, which conversation stands open, whom one looks for."""
 
     user: User
     scope: str
     tab: str
     inquiry: int | None = None
+    sought: str = ""
 
     def running(self) -> InquiryQuerySet:
         """Who waits longest first, then what was answered, the last message first."""
@@ -59,6 +61,20 @@ class DeskQuestion:
     def closed(self) -> InquiryQuerySet:
         return self._of_scope().filter(state=Inquiry.State.CLOSED).order_by("-closed_at", "-pk")
 
+    def found(self) -> InquiryQuerySet:
+        """Of the customer one looks for, whosever inquiry it is that one may see: the closed in their list, else what
+        runs, answered or not.
+        """
+        everybodys = replace(self, scope=ALL)
+        inquiries = everybodys.closed() if self.tab == CLOSED else everybodys.running()
+        return inquiries.filter(customer__in=Customer.objects.search(self.sought).order_by().values("pk"))
+
+    def facts(self, inquiries: InquiryQuerySet, *, most: int = SHOWN) -> list[Fact]:
+        """In the order given; the last note is looked up for the open conversation alone, which is what shows it."""
+        notes = InquiryNote.objects.filter(inquiry=OuterRef("pk")).filter(inquiry=self.inquiry or 0).order_by("-pk")
+        told = inquiries.annotate(last_note=Subquery(notes.values("pk")[:1])).values_list(*Fact._fields)
+        return [Fact(*row) for row in told[:most]]
+
     def _of_scope(self) -> InquiryQuerySet:
         if self.scope == ALL:
             return Inquiry.objects.visible_to(self.user)
@@ -67,35 +83,46 @@ class DeskQuestion:
 
 @dataclass(frozen=True)
 class DeskFacts:
-    """The inquiries of the lists as they are at one moment, in one query (two where a closed one is looked at)."""
+    """The inquiries of the lists as they are at one moment, in one query (two where a closed one is looked at).
+
+    `found`: those of the customer one looks for, which stand in place of a list; None where one looks for nobody.
+    """
 
     waiting: list[Fact]
     open: list[Fact]
     others: list[Any]
+    found: list[Fact] | None = None
 
     def of_tab(self, tab: str) -> list[Fact]:
+        if self.found is not None:
+            return self.found
         if tab == CLOSED:
             return self.others
         return self.open if tab == OPEN else self.waiting
 
     def mark(self, question: DeskQuestion, language: str) -> str:
         """The same as long as nothing that the answer shows has changed."""
-        told = repr((question.user.pk, question.scope, question.tab, question.inquiry, language, self))
+        asked = (question.scope, question.tab, question.inquiry, question.sought)
+        told = repr((question.user.pk, *asked, language, self))
         return f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
 
 
 def facts(question: DeskQuestion) -> DeskFacts:
-    running = [Fact(*row) for row in question.running().values_list(*Fact._fields)[: SHOWN * 2]]
+    running = question.facts(question.running(), most=SHOWN * 2)
+    found = question.facts(question.found()) if question.sought else None
+    listed = {fact.pk for fact in (*running, *(found or []))}
     others: list[Any] = []
-    if question.tab == QUEUES:
-        others = [*_queue_facts(), *Inquiry.objects.waiting().order_by("pk").values_list(*Fact._fields)[:SHOWN]]
-    elif question.tab == CLOSED:
-        others = [Fact(*row) for row in question.closed().values_list(*Fact._fields)[:SHOWN]]
-    elif question.inquiry and question.inquiry not in {fact.pk for fact in running}:
+    if question.tab == QUEUES and found is None:
+        others = [*_queue_facts(), *question.facts(Inquiry.objects.waiting().order_by("pk"))]
+    elif question.tab == CLOSED and found is None:
+        others = question.facts(question.closed())
+        listed |= {fact.pk for fact in others}
+    if question.inquiry and question.inquiry not in listed:
         looked_at = Inquiry.objects.visible_to(question.user).filter(pk=question.inquiry)
-        others = [Fact(*row) for row in looked_at.values_list(*Fact._fields)]
+        others = [*others, *question.facts(looked_at)]
     waiting = [fact for fact in running if fact.waiting_since is not None]
-    return DeskFacts(waiting=waiting, open=[fact for fact in running if fact.waiting_since is None], others=others)
+    answered = [fact for fact in running if fact.waiting_since is None]
+    return DeskFacts(waiting=waiting, open=answered, others=others, found=found)
 
 
 def _queue_facts() -> list[tuple[Any, ...]]:
@@ -128,9 +155,8 @@ class Row:
     state: SafeString
 
 
-def rows(found: list[Fact], request: HttpRequest, *, at: datetime) -> list[Row]:
+def rows(ids: list[int], request: HttpRequest, *, at: datetime) -> list[Row]:
     """The inquiries of a list, in its order; a fixed number of queries."""
-    ids = [fact.pk for fact in found[:SHOWN]]
     customers = with_names(Customer.objects.all(), request, at)
     by_id = (
         Inquiry.objects.filter(pk__in=ids)
@@ -167,7 +193,7 @@ def queues(*, at: datetime) -> list[Queue]:
 def unowned(request: HttpRequest, *, at: datetime) -> list[Row]:
     """The waiting queue: inquiries that nobody has, the oldest first."""
     seen = Inquiry.objects.visible_to(signed_in(request)).waiting().order_by("opened_at", "pk")
-    return rows([Fact(*row) for row in seen.values_list(*Fact._fields)[:SHOWN]], request, at=at)
+    return rows(list(seen.values_list("pk", flat=True)[:SHOWN]), request, at=at)
 
 
 def warning_after() -> timedelta:

@@ -126,3 +126,23 @@ def test_agent_transfers_with_a_note_that_the_colleague_reads(desk):
 
     assert page.locator("[data-conversation]").count() == 0
     assert Inquiry.objects.get(pk=inquiry.pk).agent == lan
+
+
+def test_search_finds_a_conversation_and_a_list_ends_it(desk):
+    from playwright.sync_api import expect  # noqa: PLC0415  (may be missing)
+
+    page = desk("ming").page
+    write(ALLOWED_NICK, "Hello?")
+    page.get_by_text("Hello?").wait_for()
+    rows, search = page.locator("[data-list] [data-inquiry]"), page.get_by_role("searchbox", name="Find a conversation")
+    before = rows.count()
+
+    search.press_sequentially(ALLOWED_NICK)
+    expect(rows).to_have_count(1)
+    found = rows.inner_text()
+    page.locator("[data-tab-of=waiting]").click()
+    expect(rows).to_have_count(before)
+
+    assert before > 1
+    assert ALLOWED_NICK in found
+    assert search.input_value() == ""

@@ -300,3 +300,45 @@ def test_inquiry_list_and_page_show_the_rating(sign_in, lead, agent):
     assert "very dissatisfied" in client.get(reverse("admin:customers_inquiry_changelist")).text
     page = client.get(inquiry.get_absolute_url()).text
     assert ("very dissatisfied" in page, "Too slow" in page) == (True, True)
+
+
+def test_internal_note_of_a_colleague_is_news_at_once(sign_in, agent, lead):
+    inquiry = waiting(agent, "willow")
+    client = sign_in(agent.user)
+    asked = {"inquiry": inquiry.pk, "message": 10**6, "note": 0}
+    mark = news(client, **asked).headers["ETag"]
+
+    InquiryNote.objects.create(inquiry=inquiry, kind="note", by=lead, at=NOON, text="He was here yesterday")
+    answer = client.get(NEWS, asked, headers={"if-none-match": mark})
+
+    assert (answer.status_code, "He was here yesterday" in answer.json()["talk"]["html"]) == (200, True)
+
+
+def test_search_finds_a_conversation_whatever_list_it_stands_in(sign_in, agent, other_agent, lead):
+    waiting(agent, "willow1")
+    InquiryFactory(agent=agent, customer=CustomerFactory(nick="willow2"), state="open", first_reply_at=NOON)
+    InquiryFactory(agent=agent, customer=CustomerFactory(nick="willow3"), state="closed", closed_at=NOON)
+    waiting(agent, "maple")
+    waiting(other_agent, "willow4")
+
+    def found(user, **asked):
+        answer = news(sign_in(user), **asked).json()
+        return sorted(nicks(answer["list"])), len(answer["waiting"]), answer["open"]
+
+    assert found(agent.user, q="willow") == (["willow1", "willow2"], 2, 1)
+    assert found(agent.user, q="Willow", tab="open") == (["willow1", "willow2"], 2, 1)
+    assert found(agent.user, q="willow", tab="closed") == (["willow3"], 2, 1)
+    assert found(lead, q="willow", tab="queues", scope="all") == (["willow1", "willow2", "willow4"], 3, 1)
+    assert found(agent.user, q="oak") == ([], 2, 1)
+    assert found(agent.user, q="wil\0low")[0] == ["maple", "willow1"]
+    assert nicks(sign_in(agent.user).get(DESK, {"q": "willow2"}).text) == ["willow2"]
+
+
+def test_list_that_is_cut_says_so(sign_in, agent, monkeypatch):
+    monkeypatch.setattr("customers.admin.desk_lists.SHOWN", 2)
+    for number in range(3):
+        waiting(agent, f"maple{number}", number)
+    client = sign_in(agent.user)
+
+    assert "Only the first 2 are shown" in news(client).json()["list"]
+    assert "are shown" not in news(client, q="maple0").json()["list"]

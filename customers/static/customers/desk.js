@@ -14,6 +14,7 @@
     const parts = {
         list: desk.querySelector("[data-list]"),
         talk: desk.querySelector("[data-talk]"),
+        search: desk.querySelector("[data-search]").elements.q,
         offline: desk.querySelector("[data-offline]"),
         said: desk.querySelector("[data-said]"),
         empty: desk.querySelector("[data-empty]"),
@@ -87,7 +88,7 @@
 
     // News ----------------------------------------------------------------------------------------------------------
     function newsUrl() {
-        const asked = new URLSearchParams({ tab: state.tab, scope: state.scope });
+        const asked = new URLSearchParams({ tab: state.tab, scope: state.scope, q: parts.search.value });
         if (state.talk) {
             asked.set("inquiry", state.talk.inquiry);
             asked.set("message", state.talk.message);
@@ -680,6 +681,7 @@
     function chooseTab(name, value) {
         state[name] = value;
         if (name === "tab") {
+            parts.search.value = "";
             for (const tab of desk.querySelectorAll("[data-tab-of]")) {
                 tab.setAttribute("aria-selected", String(tab.dataset.tabOf === value));
             }
@@ -731,7 +733,10 @@
 
     desk.addEventListener("click", clicked);
     desk.addEventListener("submit", (event) => {
-        if (event.target.matches("[data-form]")) {
+        if (event.target.matches("[data-search]")) {
+            event.preventDefault();
+            askNow();
+        } else if (event.target.matches("[data-form]")) {
             event.preventDefault();
             send();
         } else if (event.target.matches("[data-do]")) {
@@ -740,7 +745,12 @@
         }
     });
     desk.addEventListener("input", (event) => {
-        if (event.target.matches("[data-text]")) {
+        if (event.target === parts.search) {
+            // one question when the typing rests
+            window.clearTimeout(state.timer);
+            state.asking++;
+            state.timer = window.setTimeout(askNow, 250);
+        } else if (event.target.matches("[data-text]")) {
             keepDraft(state.talk.inquiry, event.target.value);
             grow(event.target);
             showReplies(event.target);
