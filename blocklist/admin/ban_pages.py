@@ -26,6 +26,7 @@ from customers.admin.customer_page import figures
 from customers.admin.customer_rows import customer_name, with_columns
 from customers.admin.staff import came_from, signed_in
 from customers.models import Customer, Inquiry
+from customers.row_ids import row_id
 from customers.services.files import CheckedFile
 
 from .evidence_fields import evidence_help
@@ -92,9 +93,9 @@ def asked_inquiry(request: HttpRequest, customer: Customer) -> Inquiry | None:
     asked = request.POST.get("inquiry") or request.GET.get("inquiry")
     if not asked:
         return None
-    if not request.user.has_perm("customers.view_inquiry") or not asked.isdecimal() or len(asked) > 18:
+    if not request.user.has_perm("customers.view_inquiry"):
         raise Http404
-    return get_object_or_404(Inquiry.objects.visible_to(signed_in(request)), customer=customer, pk=asked)
+    return get_object_or_404(Inquiry.objects.visible_to(signed_in(request)), customer=customer, pk=row_id(asked) or 0)
 
 
 def talk_of(form: Form, inquiry: Inquiry | None, at: datetime) -> list[CheckedFile]:

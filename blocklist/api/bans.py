@@ -7,19 +7,22 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.http import FileResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters import BooleanFilter, ChoiceFilter, NumberFilter
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
+from rest_framework.decorators import action
 from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
-from blocklist.models import Ban
+from blocklist.models import Ban, Evidence
 from blocklist.services.bans import NotBanned, ban_purchase, lift_ban
 from customers.api.access import Access, acting_user, asking_key, visible_customers
 from customers.api.bodies import MomentField, StrictSerializer
@@ -27,6 +30,7 @@ from customers.api.problems import Conflict
 from customers.filters import StrictFilterSet
 from customers.models import User
 from customers.models.customer import sees_all
+from customers.services.files import download
 
 
 class BanSerializer(serializers.ModelSerializer[Ban]):
@@ -51,6 +55,38 @@ class BanSerializer(serializers.ModelSerializer[Ban]):
 
     def get_is_standing(self, ban: Ban) -> bool:
         return ban.is_standing(self.context["at"])
+
+
+class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
+    """`url`: where it is downloaded, with the same key or session."""
+
+    added_by = serializers.CharField(source="added_by.username", default=None, read_only=True)
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Evidence
+        fields = ["id", "name", "media_type", "size", "sha256", "added_at", "added_by", "url"]
+
+    def get_url(self, row: Evidence) -> str:
+        address = reverse("ban-evidence", args=[row.ban_id, row.pk])
+        return str(self.context["request"].build_absolute_uri(address))
+
+
+class OneBanSerializer(BanSerializer):
+    """With its evidence; none for a staff user who may not see any."""
+
+    evidence = serializers.SerializerMethodField()
+
+    class Meta(BanSerializer.Meta):
+        fields = [*BanSerializer.Meta.fields, "evidence"]
+
+    @extend_schema_field(EvidenceSerializer(many=True))
+    def get_evidence(self, ban: Ban) -> Any:
+        user = self.context["request"].user
+        rows = Evidence.objects.filter(ban=ban).select_related("added_by").order_by("added_at", "pk")
+        if isinstance(user, User):
+            rows = rows.visible_to(user)
+        return EvidenceSerializer(rows, many=True, context=self.context).data
 
 
 class BanBody(StrictSerializer):
@@ -140,6 +176,7 @@ class Bans(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ban]
     access = {
         "list": Access("bans:read", "blocklist.view_ban"),
         "retrieve": Access("bans:read", "blocklist.view_ban"),
+        "evidence": Access("bans:read", "blocklist.view_evidence"),
     }
     queryset = Ban.objects.select_related("by")
     serializer_class = BanSerializer
@@ -152,6 +189,17 @@ class Bans(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ban]
         if not asking_key(self.request) and isinstance(user, User) and sees_all(user):
             return bans
         return bans.filter(customer__in=visible_customers(self.request))
+
+    def get_serializer_class(self) -> type[BanSerializer]:
+        return OneBanSerializer if self.action == "retrieve" else BanSerializer
+
+    @extend_schema(
+        summary="Download a file that is evidence of a ban", responses={(200, "application/octet-stream"): bytes}
+    )
+    @action(detail=True, methods=["get"], url_path="evidence/<int:evidence>", filterset_class=None)
+    def evidence(self, request: Request, pk: int, evidence: int) -> FileResponse:
+        ban = get_object_or_404(self.get_queryset(), pk=pk)
+        return download(get_object_or_404(Evidence, ban=ban, pk=evidence))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "at": timezone.now()}

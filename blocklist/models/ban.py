@@ -35,6 +35,10 @@ class BanQuerySet(models.QuerySet["Ban"]):
             Q(until__isnull=True) | Q(until__gt=at), Q(ended_at__isnull=True) | Q(ended_at__gt=at), started_at__lte=at
         )
 
+    def ending_before(self, moment: datetime) -> BanQuerySet:
+        """Those that run out by then."""
+        return self.filter(until__lte=moment)
+
     def unconfirmed(self) -> BanQuerySet:
         """Those that a manager has yet to confirm."""
         return self.filter(confirm_by__isnull=False, confirmed_at__isnull=True)

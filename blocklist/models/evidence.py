@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer, StoredFile
@@ -24,6 +24,11 @@ class EvidenceQuerySet(models.QuerySet["Evidence"]):
         """What was brought against one of the customers, or by him."""
         his = customers.order_by().values("pk")
         return self.filter(Q(ban__customer__in=his) | Q(ban_request__customer__in=his) | Q(appeal__customer__in=his))
+
+    def count_of_ban(self) -> Subquery:
+        """How much there is about the ban of the outer query; without grouping all bans for it."""
+        of_ban = self.filter(ban=OuterRef("pk")).order_by().values("ban")
+        return Subquery(of_ban.annotate(count=Count("pk")).values("count"))
 
     def visible_to(self, user: User) -> EvidenceQuerySet:
         """Who has the right to see evidence sees that about the customers whom he sees."""

@@ -1,0 +1,33 @@
+"""Why is he banned? The one line that stands wherever a banned customer or what came of his ban is shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from blocklist.models import Ban
+from customers.admin.cells import moment, staff_name
+
+
+def why_banned(*, by: str, type: str, since: datetime, until: datetime | None) -> str:
+    """By whom, when, type, until when: a sentence without markup."""
+    told = {"user": by, "date": moment(since), "type": Ban.Type(type).label, "until": until_shown(until)}
+    return _("Banned by %(user)s on %(date)s: %(type)s, %(until)s.") % told
+
+
+def why(ban: Ban) -> SafeString:
+    """The sentence about the ban (with `by` and `lifted_by`), that it was lifted since, and a link to the entry."""
+    sentence = why_banned(by=staff_name(ban.by), type=ban.type, since=ban.started_at, until=ban.until)
+    lifted = ""
+    if ban.ended_at is not None and ban.lifted_by is not None:
+        told = {"user": staff_name(ban.lifted_by), "date": moment(ban.ended_at)}
+        lifted = " " + _("Lifted by %(user)s on %(date)s.") % told
+    link = format_html('<a class="crm-link" href="{}">{}</a>', ban.get_absolute_url(), str(ban))
+    return format_html('<span class="crm-why">{}{} {}</span>', sentence, lifted, link)
+
+
+def until_shown(until: datetime | None) -> str:
+    return _("until %(date)s") % {"date": moment(until)} if until else _("without end")
