@@ -12,7 +12,7 @@ from django_tasks_db import DatabaseBackend
 
 from blocklist.services import expiry
 from crm_site.tasks import beat_as_worker
-from customers.imports import uploads
+from customers.imports import runs, uploads
 from customers.services import (
     agents,
     approvals,
@@ -68,6 +68,7 @@ DUTIES = (
     Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
     Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),
     Duty("delete settled webhooks", timedelta(days=1), lambda at: outbox.delete_settled(at=at)),
+    Duty("end imports that were killed", timedelta(minutes=1), lambda at: runs.end_killed(at=at)),
     Duty("throw away old uploads", timedelta(days=1), lambda at: uploads.throw_away_old(at=at)),
     Duty("remove old exports", timedelta(hours=1), lambda at: exports.remove_old_exports(at=at)),
     Duty("look for duplicates", timedelta(days=1), lambda at: merges.look_for_duplicates(at=at)),

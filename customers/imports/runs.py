@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, reset_queries, transaction
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from customers.models import ImportRun, Source, User
@@ -21,6 +22,10 @@ from .formats import FORMATS
 from .loading import Loading, created_counts
 from .rejects import Rejects
 from .staging import Progress
+
+# How often a run without a job writes down that it is at work, and after how long a silence nobody is.
+TELL_EVERY = timedelta(seconds=10)
+SILENT = timedelta(minutes=10)
 
 
 class UnknownFormat(ValueError):
@@ -54,16 +59,18 @@ def import_shop(
             % {"format": format_name, "formats": ", ".join(FORMATS)}
         )
     _check_source(source_code, is_needed=not FORMATS[format_name].source_code)
+    began = now()
     run = ImportRun.objects.create(
         format=format_name,
         file_name=path.resolve().name[:255],
         source=Source.objects.filter(code=source_code).first(),
         kind=kind,
         mapping=mapping or {},
-        started_at=now(),
+        started_at=began,
+        progressed_at=began,
         by=by,
     )
-    return carry_out(run, path, now=now, progress=progress)
+    return carry_out(run, path, now=now, progress=_heard(run, progress, now=now))
 
 
 def carry_out(run: ImportRun, path: Path, *, now: Callable[[], datetime], progress: Progress) -> ImportRun:
@@ -74,7 +81,7 @@ def carry_out(run: ImportRun, path: Path, *, now: Callable[[], datetime], progre
     should know all the same. Repeating is safe.
     """
     with _unmapped_database(), Rejects(rejects_file(run)) as rejects:
-        state, message = ImportRun.State.FAILED, _("The import stopped half-way. Running it again completes it.")
+        state, message = ImportRun.State.FAILED, _half_way()
         try:
             with closing(_reading(run, path, rejects, progress)) as reading:
                 reading.read()
@@ -87,6 +94,22 @@ def carry_out(run: ImportRun, path: Path, *, now: Callable[[], datetime], progre
             run.state, run.message = state, message
             _record_end(run, rejects, at=now())
     return run
+
+
+def end_killed(*, at: datetime) -> None:
+    """Record of runs without a job that fell silent that they stopped half-way; repeating is safe.
+
+    One that was only slow records its own end over that.
+    """
+    running = ImportRun.objects.filter(state=ImportRun.State.RUNNING, job__isnull=True)
+    last_heard = Coalesce("progressed_at", "started_at")
+    for run in running.alias(last_heard=last_heard).filter(last_heard__lt=at - SILENT).select_related("by"):
+        with transaction.atomic():
+            message, counts = _half_way(), created_counts(run)
+            told = {"state": ImportRun.State.FAILED, "message": message, "finished_at": at, "created_counts": counts}
+            if running.filter(pk=run.pk).update(**told):
+                this = ImportRun.objects.filter(pk=run.pk)
+                audit.record("import.failed", this, by=run.by, at=at, reason=message)
 
 
 def foretell(run: ImportRun, path: Path, *, at: datetime, progress: Progress) -> ImportRun:
@@ -147,6 +170,21 @@ def _unmapped_database() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA mmap_size={int(mapped)}")
+
+
+def _half_way() -> str:
+    return _("The import stopped half-way. Running it again completes it.")
+
+
+def _heard(run: ImportRun, progress: Progress, *, now: Callable[[], datetime]) -> Progress:
+    def show(label: str, done: int, total: int) -> None:
+        at = now()
+        if run.progressed_at is None or at - run.progressed_at >= TELL_EVERY:
+            run.progressed_at = at
+            run.save(update_fields=["progressed_at"])
+        progress(label, done, total)
+
+    return show
 
 
 def _forgetful(progress: Progress) -> Progress:

@@ -43,6 +43,8 @@ class ImportRun(models.Model):
     rejects_path = models.CharField(_("rejects file"), max_length=255, blank=True)
     message = models.TextField(_("message"), blank=True)
     started_at = models.DateTimeField(_("started"))
+    # A run without a job says so itself while it is at work.
+    progressed_at = models.DateTimeField(_("last progress"), null=True, editable=False)
     finished_at = models.DateTimeField(pgettext_lazy("time", "finished"), null=True, blank=True)
     job = models.ForeignKey(
         "customers.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("job")

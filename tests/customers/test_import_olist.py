@@ -3,16 +3,18 @@ import gzip
 import os
 import resource
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from customers.identity import Identity
+from customers.imports import runs
 from customers.imports.runs import import_shop
-from customers.models import Account, Customer, Event, ImportRun, Order, OrderLine, Product, Review
+from customers.models import Account, Customer, Event, ImportRun, Job, Order, OrderLine, Product, Review
 from customers.services.people import find_customer
 from customers.signals import orders_imported
 from tests.conftest import OLIST
@@ -349,6 +351,39 @@ def test_import_that_stopped_half_way_is_completed_by_the_next(transactional_db,
     assert failed.created_counts == {**NEW, "order": 1, "orderline": 3, "review": 0}
     assert completed.created_counts == {**NOTHING, "order": 3, "orderline": 1, "review": 3}
     assert Customer.objects.get(accounts__nick="ana").trade_amount == Decimal("72.49")
+
+
+def test_killed_import_ends_as_stopped_after_a_long_silence(db, shop, manager, now):
+    run = run_import(shop(), by=manager)
+    ImportRun.objects.update(state="running", finished_at=None, created_counts={}, progressed_at=now)
+    states = []
+
+    for silence in (runs.SILENT, runs.SILENT + timedelta(seconds=1)):
+        runs.end_killed(at=now + silence)
+        run.refresh_from_db()
+        states.append(run.state)
+    runs.end_killed(at=now + 2 * runs.SILENT)
+
+    assert (states, run.created_counts) == (["running", "failed"], NEW)
+    assert run.message == "The import stopped half-way. Running it again completes it."
+    assert list(Event.objects.filter(verb="import.failed").values_list("by", "reason")) == [(manager.pk, run.message)]
+
+
+def test_import_of_a_job_is_left_to_the_job(db, now):
+    job = Job.objects.create(kind="import", created_at=now, state="running")
+    ImportRun.objects.create(format="olist", file_name="x", started_at=now, job=job)
+
+    runs.end_killed(at=now + 2 * runs.SILENT)
+
+    assert ImportRun.objects.get().state == "running"
+
+
+def test_import_writes_down_that_it_is_at_work(db, shop, now):
+    moments = (now + number * runs.TELL_EVERY for number in count())
+
+    run = import_shop("olist", shop(), by=None, now=lambda: next(moments), progress=lambda label, done, total: None)
+
+    assert run.started_at < run.progressed_at < run.finished_at
 
 
 def refused(message):
