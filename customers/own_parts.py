@@ -9,7 +9,18 @@ from .admin.mutes import mutes_of
 from .admin.rfm import SEGMENT_COLUMN
 from .imports import work
 from .parts import Box, parts
-from .services import agents, approvals, bulk_actions, deputies, hand_overs, inquiry_notes, jobs, mutes, routing
+from .services import (
+    agents,
+    approvals,
+    bulk_actions,
+    customer_jobs,
+    deputies,
+    hand_overs,
+    inquiry_notes,
+    jobs,
+    mutes,
+    routing,
+)
 from .services.exports import ExportCustomers
 from .services.group_rules import RULE_STOPPED, RefreshGroups
 from .services.merge_parts import MERGE_PARTS
@@ -32,7 +43,7 @@ RECEPTION_NEWS = (
 
 def register() -> None:
     parts.notification_kinds[jobs.JOB_ENDED.name] = jobs.JOB_ENDED
-    parts.notification_kinds[jobs.APPROVAL_NEEDED.name] = jobs.APPROVAL_NEEDED
+    parts.notification_kinds[customer_jobs.APPROVAL_NEEDED.name] = customer_jobs.APPROVAL_NEEDED
     parts.notification_kinds[approvals.DECIDED.name] = approvals.DECIDED
     parts.notification_kinds.update({kind.name: kind for kind in RECEPTION_NEWS})
     parts.notification_kinds[ORDER_HELD.name] = ORDER_HELD

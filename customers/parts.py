@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .gates import Decision
     from .models import ApiKey, Customer, Job, Product, User
     from .models.customer import CustomerQuerySet
-    from .services.jobs import CustomersKind, JobKind
+    from .services.customer_jobs import CustomersKind
+    from .services.jobs import JobKind
     from .services.sheets import Cell
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from blocklist.models import Ban, bannable_by, banned
 from customers.models import Job, User
-from customers.services.jobs import BulkKind
+from customers.services.customer_jobs import BulkKind
 
 from .bans import ban_purchases, lift_bans
 

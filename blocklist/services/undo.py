@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy
 from blocklist.models import Ban, bannable_by, banned
 from customers.models import Customer, Job, User
 from customers.services import jobs
-from customers.services.jobs import BulkKind, CannotGoOn
+from customers.services.customer_jobs import BulkKind
+from customers.services.jobs import CannotGoOn
 
 from .bans import lift_these, restore_bans
 

@@ -24,7 +24,7 @@ from customers.filters import PERSONAL, CustomerFilter, restored
 from customers.models import Customer
 from customers.parts import BulkAction, parts
 from customers.row_ids import row_id
-from customers.services import bulk_actions, exports, jobs
+from customers.services import bulk_actions, customer_jobs, exports, jobs
 
 from .bulk_forms import BulkAgentForm, BulkBindForm, BulkForm, BulkGroupsForm, BulkLevelForm, ExportForm
 from .cells import number
@@ -60,7 +60,7 @@ def bulk_view(request: HttpRequest, name: str) -> HttpResponseBase:
     answers = form.parameters(at) if form.is_valid() else {}
     try:
         choice = chosen(request)
-        forecast = jobs.forecast(action.kind(), {**choice, **answers}, by=user, at=at)
+        forecast = customer_jobs.forecast(action.kind(), {**choice, **answers}, by=user, at=at)
     except BadChoice as error:
         messages.error(request, str(error))
         return redirect(back)
@@ -135,7 +135,7 @@ def _start(
     return HttpResponseRedirect(f"{job.get_absolute_url()}?{urlencode({'next': back})}")
 
 
-def _forecast_context(action: BulkAction, forecast: jobs.Forecast) -> dict[str, Any]:
+def _forecast_context(action: BulkAction, forecast: customer_jobs.Forecast) -> dict[str, Any]:
     return {
         "total": number(forecast.total),
         "allowed": number(forecast.allowed),

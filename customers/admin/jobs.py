@@ -34,7 +34,7 @@ from django.views.decorators.http import require_POST
 from customers.models import Customer, Job, JobRow
 from customers.parts import parts
 from customers.row_ids import row_id
-from customers.services import approvals, jobs
+from customers.services import approvals, customer_jobs, jobs
 from customers.services.sheets import BOM, safe_text
 
 from .base import ReadOnlyAdmin
@@ -178,9 +178,9 @@ class JobAdmin(ReadOnlyAdmin):
     def _refused_page(self, request: HttpRequest, job: Job) -> Any:
         rows = _refused_rows(request, job).order_by("customer")
         page = Paginator(rows, REFUSED_PER_PAGE).get_page(request.GET.get("p"))
-        shown = [(linked_name(row.customer), jobs.refusal_sentence(job.kind, row.refusal)) for row in page]
+        shown = [(linked_name(row.customer), customer_jobs.refusal_sentence(job.kind, row.refusal)) for row in page]
         counts = rows.order_by().values_list("refusal").annotate(count=Count("pk")).order_by("-count", "refusal")
-        reasons = [(number(count), jobs.refusal_sentence(job.kind, code)) for code, count in counts]
+        reasons = [(number(count), customer_jobs.refusal_sentence(job.kind, code)) for code, count in counts]
         return {"page": page, "rows": shown, "reasons": reasons}
 
     # The list ----------------------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def _refused_lines(rows: QuerySet[JobRow], job: Job, request: HttpRequest) -> It
     passed = 0
     while stretch := list(rows.filter(customer__gt=passed).order_by("customer")[:STRETCH]):
         for row in stretch:
-            reason = str(jobs.refusal_sentence(job.kind, row.refusal))
+            reason = str(customer_jobs.refusal_sentence(job.kind, row.refusal))
             page = request.build_absolute_uri(row.customer.get_absolute_url())
             yield write([safe_text(called(row.customer)), row.customer_id, safe_text(reason), page])
         passed = stretch[-1].customer_id

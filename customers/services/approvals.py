@@ -16,6 +16,7 @@ from customers.models import Job, User
 from customers.parts import NotificationKind, parts
 
 from . import audit, jobs
+from .customer_jobs import BulkKind
 from .notifications import notify
 
 
@@ -42,7 +43,7 @@ DECIDED = NotificationKind(
 def why_may_not_approve(job: Job, user: User) -> str:
     """Why this staff user may not decide on the job; empty where he may."""
     kind = parts.job_kinds.get(job.kind)
-    permission = kind.approve_permission if kind and issubclass(kind, jobs.BulkKind) else ""
+    permission = kind.approve_permission if kind and issubclass(kind, BulkKind) else ""
     if not permission or not user.has_perm(permission):
         return _("A manager decides on this.")
     if job.by_id == user.pk:
@@ -83,4 +84,4 @@ def _decide(job: Job, *, by: User, at: datetime, approved: bool, reason: str = "
 def remind(*, at: datetime) -> None:
     """Tell those who may decide again of what still waits. The scheduler calls it; repeating is safe."""
     for job in Job.objects.awaiting_approval().select_related("by").order_by("pk"):
-        jobs.tell_approvers(job, at=at)
+        parts.job_kinds[job.kind]().tell_approvers(job, at=at)

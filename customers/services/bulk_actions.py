@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy
 from customers.models import Agent, Customer, Group, Job, User
 
 from .bindings import bind, hand_over
+from .customer_jobs import BulkKind
 from .groups import add_to_groups, remove_from_groups
-from .jobs import BulkKind, CannotGoOn
+from .jobs import CannotGoOn
 from .levels import set_level
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from customers.models import Account, ContactValue, Customer, Job, User
 from customers.parts import ExportColumn, parts
 
 from . import audit
-from .jobs import CustomersKind, asker, chosen_customers, renew
+from .customer_jobs import CustomersKind, chosen_customers
+from .jobs import asker, renew
 from .sheets import SHEETS, Cell, Sheet
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from customers.models import Agent, Customer, Inquiry, Job, User
 from customers.parts import NotificationKind, parts
 
 from .bindings import MayNotBind, hand_over
-from .jobs import BulkKind, CannotGoOn, run_to_end, start
+from .customer_jobs import BulkKind
+from .jobs import CannotGoOn, run_to_end, start
 from .notifications import notify
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from django.utils.translation import get_language
 
 from customers.models import Customer, Job, Notification
 from customers.parts import parts
-from customers.services import jobs
+from customers.services import customer_jobs, jobs
 from customers.services.notifications import sentence
 from tests.factories import CustomerFactory, GroupFactory
 
 
-class Promote(jobs.BulkKind):
+class Promote(customer_jobs.BulkKind):
     """Makes members of customers who are none."""
 
     name = "promote"
@@ -180,7 +180,7 @@ def test_forecast_tells_who_would_be_refused_and_changes_nothing(manager, now):
     CustomerFactory.create_batch(2)
     CustomerFactory(level=2)
 
-    seen = jobs.forecast(Promote(), {"filter": {}}, by=manager, at=now)
+    seen = customer_jobs.forecast(Promote(), {"filter": {}}, by=manager, at=now)
 
-    assert (seen, seen.allowed) == (jobs.Forecast(total=3, refused={"member": 1}), 2)
+    assert (seen, seen.allowed) == (customer_jobs.Forecast(total=3, refused={"member": 1}), 2)
     assert not Job.objects.exists()
