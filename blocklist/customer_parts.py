@@ -20,23 +20,29 @@ from django_filters import BooleanFilter
 
 from customers.admin.cells import badge
 from customers.admin.staff import signed_in
-from customers.models import Customer
+from customers.models import Customer, Deputyship
 from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, ListColumn, parts
 
 from .admin import timeline_entries
 from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
+from .admin.request_pages import request_state
 from .admin.undo import UNDO_BOX
-from .models import Ban, Exemption, bannable_by, banned
+from .models import Ban, BanRequest, Exemption, bannable_by, banned
 from .services import bans, bulk_actions, undo
+from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
 from .services.merges import MERGE_PARTS
+from .services.request_news import BAN_REQUEST_DECIDED, BAN_REQUESTED
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
 # On the customer's page; his timeline tells of all.
 SHOWN_BANS = 5
+SHOWN_REQUESTS = 5
+
+NEWS = (BAN_REQUESTED, BAN_REQUEST_DECIDED, BAN_TO_CONFIRM, BAN_CONFIRMED)
 
 
 def register() -> None:
@@ -58,8 +64,10 @@ def register() -> None:
     )
     parts.job_kinds.update({kind.name: kind for kind in (*bulk_actions.KINDS, *undo.KINDS)})
     parts.job_boxes.append(UNDO_BOX)
+    parts.boxes.append(Box(name="ban_requests", template="admin/blocklist/customer_requests.html", context=_requests))
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.boxes.append(Box(name="exemption", template="admin/blocklist/exemption/box.html", context=exemption_of))
+    parts.notification_kinds.update({kind.name: kind for kind in NEWS})
     parts.merge_parts += MERGE_PARTS
     parts.level_holds.append(
         LevelHold(name="banned", label=gettext_lazy("banned"), of=lambda customers, at: banned(customers, at=at))
@@ -95,8 +103,12 @@ def with_standing_ban(customers: CustomerQuerySet, request: HttpRequest, at: dat
 def with_right_to_ban(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
     """Whether this staff user may ban, and may lift the ban that stands."""
     standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
+    deputyships = Deputyship.objects.not_over(at).of_deputy(signed_in(request))
     return customers.annotate(
+        is_deputy=Exists(deputyships.filter(agent=OuterRef("agent"))),
         ban_by_manager=Subquery(standing.values("by_manager")[:1]),
+        ban_confirmed_at=Subquery(standing.values("confirmed_at")[:1]),
+        ban_upheld_at=Subquery(standing.values("upheld_at")[:1]),
         may_ban=Exists(bannable_by(signed_in(request), at=at).filter(pk=OuterRef("pk"))),
         may_lift=Exists(standing.liftable_by(signed_in(request), at=at)),
     )
@@ -146,10 +158,11 @@ def ban_link(customer: Any, request: HttpRequest) -> SafeString:
     """The link at the right of every row; without the right it is grey, says why, and leads to the page that does."""
     if customer.ban_id is None:
         text, name, may = _("Ban purchase"), "admin:blocklist_ban_customer", customer.may_ban
-        why_not = "" if may else bans.why_may_not_ban(customer, signed_in(request))
+        why_not = "" if may else bans.why_may_not_ban(customer, signed_in(request), is_deputy=customer.is_deputy)
     else:
         text, name, may = _("Lift ban"), "admin:blocklist_lift_customer", customer.may_lift
-        standing = Ban(customer=customer, by_manager=customer.ban_by_manager)
+        decided = {"confirmed_at": customer.ban_confirmed_at, "upheld_at": customer.ban_upheld_at}
+        standing = Ban(customer=customer, by_manager=customer.ban_by_manager, **decided)
         why_not = "" if may else bans.why_may_not_lift(standing, signed_in(request))
     kind = "is-off" if why_not else "is-danger" if customer.ban_id is None else "is-plain"
     address = f"{reverse(name, args=[customer.pk])}?{urlencode({'next': request.get_full_path()})}"
@@ -169,5 +182,15 @@ def _bans(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, A
     }
 
 
+def _requests(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    if not request.user.has_perm("blocklist.view_banrequest"):
+        return {"requests": []}
+    rows = BanRequest.objects.filter(customer=customer).select_related("by", "decided_by")
+    return {"requests": [(row, request_state(row, at)) for row in rows.order_by("-created_at", "-pk")[:SHOWN_REQUESTS]]}
+
+
 def _standing_ban(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
-    return {"ban": Ban.objects.standing(at).filter(customer=customer).select_related("by").first()}
+    return {
+        "ban": Ban.objects.standing(at).filter(customer=customer).select_related("by").first(),
+        "ban_request": BanRequest.objects.open().filter(customer=customer).select_related("by").first(),
+    }

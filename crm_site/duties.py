@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django_tasks import task_backends
 from django_tasks_db import DatabaseBackend
 
-from blocklist.services import expiry
+from blocklist.services import ban_requests, confirmations, expiry
 from crm_site.tasks import beat_as_worker
 from customers.imports import runs, uploads
 from customers.services import (
@@ -64,6 +64,8 @@ DUTIES = (
     Duty("ask leads about mutes that end", timedelta(minutes=5), lambda at: mutes.ask_leads(at=at)),
     Duty("note bans that have run out", timedelta(minutes=1), lambda at: expiry.expire_bans(at=at)),
     Duty("release held orders", timedelta(minutes=1), lambda at: order_holds.release_overdue(at=at)),
+    Duty("pass on ban requests", timedelta(minutes=1), lambda at: ban_requests.pass_on_unanswered(at=at)),
+    Duty("ask to confirm bans again", timedelta(minutes=5), lambda at: confirmations.ask_again(at=at)),
     Duty("ask the worker for a sign of life", timedelta(minutes=1), ask_worker),
     Duty("prune finished tasks", timedelta(days=1), prune_finished_tasks),
     Duty("delete news that were read long ago", timedelta(days=1), lambda at: notifications.delete_read(at=at)),

@@ -1,3 +1,3 @@
-from . import attempts, bans, exemptions, wordings
+from . import attempts, ban_requests, bans, exemptions, wordings
 
-__all__ = ["attempts", "bans", "exemptions", "wordings"]
+__all__ = ["attempts", "ban_requests", "bans", "exemptions", "wordings"]

@@ -31,6 +31,7 @@ from customers.services.files import download
 
 from .ban_history import history
 from .ban_state import state_badge
+from .confirmations import confirmation_of
 from .evidence_fields import EvidenceField, evidence_help
 from .why import until_shown
 
@@ -101,6 +102,7 @@ def _attempts(ban: Ban, request: HttpRequest, at: datetime) -> dict[str, Any]:
 
 
 PARTS: list[BanPart] = [
+    BanPart("admin/blocklist/ban/confirmation.html", confirmation_of),
     BanPart("admin/blocklist/ban/facts.html", _facts),
     BanPart("admin/blocklist/ban/evidence.html", _evidence, "blocklist.view_evidence"),
     BanPart("admin/blocklist/ban/public_text.html", _public_text),

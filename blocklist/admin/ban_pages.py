@@ -10,16 +10,17 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from blocklist.models import Ban, bannable_by
+from blocklist.models import Ban, BanRequest, bannable_by
 from blocklist.public_text import refusal_texts
-from blocklist.services import bans
+from blocklist.services import ban_requests, bans
+from blocklist.services.confirmations import will_be_confirmed
 from blocklist.services.excerpts import LAST_MESSAGES, excerpt
 from blocklist.services.wordings import advices
 from customers.admin.customer_page import figures
@@ -30,7 +31,7 @@ from customers.row_ids import row_id
 from customers.services.files import CheckedFile
 
 from .evidence_fields import evidence_help
-from .forms import LiftForm, SingleBanForm
+from .forms import BanRequestForm, LiftForm, SingleBanForm
 
 
 def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -42,23 +43,55 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
         status = 200 if may else 403
         return _page(request, customer, "banned_already.html", _("Ban purchase"), status=status, ban=standing, may=may)
     if not may:
-        return _refusal(request, customer, _("Ban purchase"), bans.why_may_not_ban(customer, signed_in(request), at=at))
+        return _may_not_ban(request, customer, at=at)
     form, inquiry = SingleBanForm(request.POST or None, request.FILES or None), asked_inquiry(request, customer)
     if request.method == "POST" and form.is_valid():
         chosen = {"type": form.cleaned_data["type"], "note": form.cleaned_data["note"], "until": form.until(at)}
         files = [*form.cleaned_data["evidence"], *talk_of(form, inquiry, at)]
         try:
             bans.ban_purchase(customer, by=signed_in(request), at=at, files=files, **chosen)
-        except bans.MayNotBan as refusal:
-            return _refusal(request, customer, _("Ban purchase"), str(refusal))
+        except bans.MayNotBan:
+            return _may_not_ban(request, customer, at=at)
         except ValidationError as error:
             show_errors(form, error)
         else:
             messages.success(request, _("%(name)s is banned from buying, at once.") % {"name": _called(customer)})
             return _back(request)
     why = bans.why_may_ban(customer, signed_in(request))
+    asks_manager = will_be_confirmed(customer, signed_in(request))
     shown = {"form": form, "why": why, "advices": shown_advices(), **evidence_of_form(inquiry)}
-    return _page(request, customer, "ban_form.html", _("Ban purchase"), **shown)
+    return _page(request, customer, "ban_form.html", _("Ban purchase"), asks_manager=asks_manager, **shown)
+
+
+def ask_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask those who may to ban the customer; whoever may himself, or finds him banned, is led to the page for that."""
+    user, at = signed_in(request), timezone.now()
+    customer = _customer(request, pk, at)
+    form = BanRequestForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        inquiry = asked_inquiry(request, customer)
+        asked = {"type": form.cleaned_data["type"], "note": form.cleaned_data["note"], "days": form.days()}
+        files = [*form.cleaned_data["evidence"], *talk_of(form, inquiry, at)]
+        try:
+            made = ban_requests.request_ban(customer, by=user, at=at, files=files, **asked)
+        except ban_requests.NothingToAsk as nothing:
+            messages.info(request, str(nothing))
+            return redirect("admin:blocklist_ban_customer", pk)
+        except ValidationError as error:
+            show_errors(form, error)
+        else:
+            messages.success(request, asked_sentence(made))
+            return _back(request)
+    if bannable_by(user, at=at).filter(pk=pk).exists():
+        return redirect("admin:blocklist_ban_customer", pk)
+    return _may_not_ban(request, customer, at=at, form=form, status=200)
+
+
+def asked_sentence(made: BanRequest) -> str:
+    """To whoever asked: whom his request is shown to."""
+    if made.shown_to is None:
+        return _("The ban is requested. Nobody is there who may decide it yet.")
+    return _("The ban is requested; %(user)s is asked first, and you will be told.") % {"user": made.shown_to}
 
 
 def lift_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -135,6 +168,21 @@ def _called(customer: Customer) -> str:
 
 def _refusal(request: HttpRequest, customer: Customer, title: str, reason: str, **context: Any) -> TemplateResponse:
     return _page(request, customer, "may_not_ban.html", title, status=403, reason=reason, **context)
+
+
+def _may_not_ban(
+    request: HttpRequest, customer: Customer, *, at: datetime, form: BanRequestForm | None = None, status: int = 403
+) -> TemplateResponse:
+    """Why not, and the form that asks those who may."""
+    user = signed_in(request)
+    why_not_ask = ban_requests.why_may_not_ask(customer, user)
+    shown = {
+        "reason": bans.why_may_not_ban(customer, user, at=at),
+        "open_request": BanRequest.objects.open().filter(customer=customer).select_related("by", "shown_to").first(),
+        "form": None if why_not_ask else form or BanRequestForm(),
+        **evidence_of_form(asked_inquiry(request, customer)),
+    }
+    return _page(request, customer, "may_not_ban.html", _("Request a ban"), status=status, **shown)
 
 
 def _page(

@@ -25,8 +25,9 @@ from customers.models import Customer
 from customers.row_ids import row_id
 
 from .ban_page import add_evidence_view, ban_page, check_evidence_view, evidence_view
-from .ban_pages import ban_view, lift_view
+from .ban_pages import ask_view, ban_view, lift_view
 from .ban_state import state_badge
+from .confirmations import confirm_view
 from .undo import undo_view
 
 ENDING = "ending"
@@ -135,6 +136,8 @@ class BanAdmin(ReadOnlyAdmin):
         doors: list[tuple[str, str, Callable[..., HttpResponseBase]]] = [
             ("customer/<int:pk>/ban/", "blocklist_ban_customer", ban_view),
             ("customer/<int:pk>/lift/", "blocklist_lift_customer", lift_view),
+            ("customer/<int:pk>/request/", "blocklist_request_ban", ask_view),
+            ("<int:pk>/confirm/", "blocklist_ban_confirm", confirm_view),
             ("<int:pk>/evidence/", "blocklist_ban_evidence", add_evidence_view),
             ("evidence/<int:pk>/", "blocklist_evidence", evidence_view),
             ("evidence/<int:pk>/check/", "blocklist_evidence_check", check_evidence_view),

@@ -82,3 +82,22 @@ class LiftForm(forms.Form):
     reason = forms.CharField(
         label=gettext_lazy("Reason for lifting"), max_length=200, widget=UnfoldAdminTextInputWidget
     )
+
+
+class BanRequestForm(SingleBanForm):
+    """What is asked for with a ban request: the same, for a number of days from the decision on."""
+
+    duration = forms.ChoiceField(
+        label=gettext_lazy("How long, from the decision on"),
+        choices=DURATIONS[:-1],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    last_day = None  # type: ignore[assignment]  # so Django leaves a field out
+
+    def days(self) -> int | None:
+        return int(self.cleaned_data["duration"]) if self.cleaned_data["duration"] else None
+
+
+class DecisionForm(forms.Form):
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, required=False)

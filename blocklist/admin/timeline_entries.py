@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from blocklist.models import Attempt, Ban, Exemption
+from blocklist.models import Attempt, Ban, BanRequest, Exemption
 from customers.admin.cells import moment, money, staff_name
 from customers.models import Customer
 from customers.parts import TimelineEntry, TimelineSource, Viewer
@@ -119,7 +119,55 @@ EXEMPTIONS: dict[str, Any] = {
     "permission": "blocklist.view_exemption",
     "scope": "bans:read",
 }
+
+
+REQUESTS: dict[str, Any] = {
+    "kind": "ban_request",
+    "label": gettext_lazy("ban requests"),
+    "icon": "pan_tool",
+    "permission": "blocklist.view_banrequest",
+    "scope": "ban-requests:read",
+}
+
+
+def _requests(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    return BanRequest.objects.filter(customer=customer).annotate(timeline_at=F("created_at"))
+
+
+def _decided_requests(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    return BanRequest.objects.filter(customer=customer).annotate(timeline_at=F("decided_at"))
+
+
+def _show_requests(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    rows = BanRequest.objects.filter(pk__in=ids).select_related("by")
+    return {
+        row.pk: TimelineEntry(
+            title=_("Ban requested: %(type)s") % {"type": row.get_type_display()},
+            text=row.note,
+            by=row.rule or staff_name(row.by),
+            url=row.get_absolute_url(),
+            tone="warning",
+        )
+        for row in rows
+    }
+
+
+def _show_decisions(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    rows = BanRequest.objects.filter(pk__in=ids).select_related("decided_by")
+    return {
+        row.pk: TimelineEntry(
+            title=_("Ban request: %(state)s") % {"state": row.get_state_display()},
+            text=row.reason,
+            by=staff_name(row.decided_by),
+            url=row.get_absolute_url(),
+        )
+        for row in rows
+    }
+
+
 SOURCES = [
+    TimelineSource(name="ban_request", rows=_requests, show=_show_requests, **REQUESTS),
+    TimelineSource(name="ban_request_decided", rows=_decided_requests, show=_show_decisions, **REQUESTS),
     TimelineSource(name="ban", rows=_bans, show=_entries(_set), **BANS),
     TimelineSource(name="ban_lifted", rows=_lifted, show=_entries(_lift), **BANS),
     TimelineSource(name="ban_over", rows=_over, show=_entries(_run_out), **BANS),

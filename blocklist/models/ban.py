@@ -112,6 +112,7 @@ class Ban(models.Model):
         related_name="+",
         verbose_name=_("confirmed by"),
     )
+    confirm_asked_at = models.DateTimeField(_("managers last asked to confirm"), null=True, blank=True)
     upheld_at = models.DateTimeField(_("upheld on appeal"), null=True, blank=True)
 
     # What a bulk action set or lifted can be undone together.

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -9,13 +12,37 @@ from django.utils.translation import pgettext_lazy
 
 from customers.models import Customer
 
-from .ban import Ban, MaliciousType
+from .ban import Ban, MaliciousType, bannable_by
+
+if TYPE_CHECKING:
+    from customers.models import User
+
+
+def _seconded(user: User) -> models.QuerySet[Any, Any]:
+    return BanRequest.seconded_by.through.objects.filter(user=user).values("banrequest")
 
 
 class BanRequestQuerySet(models.QuerySet["BanRequest"]):
     def open(self) -> BanRequestQuerySet:
         """Those that wait for a decision."""
         return self.filter(state=BanRequest.State.OPEN)
+
+    def unanswered_since(self, moment: datetime) -> BanRequestQuerySet:
+        """Open, and shown to the same person since then or longer."""
+        return self.open().filter(shown_at__lte=moment)
+
+    def asked_by(self, user: User) -> BanRequestQuerySet:
+        """Those that he filed, or joined with a note of his own."""
+        return self.filter(Q(by=user) | Q(pk__in=_seconded(user)))
+
+    def visible_to(self, user: User) -> BanRequestQuerySet:
+        """Those about customers whom he sees, and his own: who asked may read what became of it."""
+        about_seen = Q(customer__in=Customer.objects.visible_to(user))
+        return self.filter(about_seen | Q(by=user) | Q(pk__in=_seconded(user)))
+
+    def about_bannable_by(self, user: User, *, at: datetime) -> BanRequestQuerySet:
+        """Those that he may decide, his own aside: about customers whom he may ban."""
+        return self.filter(customer__in=bannable_by(user, at=at).values("pk"))
 
 
 class BanRequest(models.Model):
@@ -44,6 +71,9 @@ class BanRequest(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("asked by"),
+    )
+    seconded_by = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="+", verbose_name=_("asked for by others too")
     )
     created_at = models.DateTimeField(_("asked"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
@@ -111,3 +141,10 @@ class BanRequest(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:blocklist_banrequest_change", args=[self.pk])
+
+    def is_open(self) -> bool:
+        return self.state == self.State.OPEN
+
+    def is_overdue(self, at: datetime) -> bool:
+        """Whether nobody has answered it within the time that the first person had."""
+        return self.is_open() and self.created_at + settings.BAN_REQUEST_SHOWN_FOR <= at

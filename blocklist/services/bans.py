@@ -46,15 +46,20 @@ class BulkReport:
     refused: int
 
 
-def why_may_not_ban(customer: Customer, user: User, *, at: datetime | None = None) -> str:
+def why_may_not_ban(
+    customer: Customer, user: User, *, at: datetime | None = None, is_deputy: bool | None = None
+) -> str:
     """The sentence for somebody without the right to ban this customer; it tells who has it.
 
-    With `at` it also looks whether he stands in for the exclusive agent, but not at that moment (one query).
+    `is_deputy`: whether he stands in for the exclusive agent, but not at this moment; told `at` instead it is looked up
+    (one query).
     """
     if customer.agent is None:
         return _("This customer has no exclusive agent yet, so only a manager may ban.")
     only = _("Only this customer's exclusive agent (%(agent)s) or a manager may ban.") % {"agent": customer.agent}
-    if at and Deputyship.objects.not_over(at).of_deputy(user).filter(agent=customer.agent).exists():
+    if is_deputy is None and at:
+        is_deputy = Deputyship.objects.not_over(at).of_deputy(user).filter(agent=customer.agent).exists()
+    if is_deputy:
         only += " " + _("You stand in for him only within the dates that a manager has approved.")
     return only
 
@@ -268,11 +273,23 @@ def why_may_not_lift(ban: Ban, user: User, *, at: datetime | None = None) -> str
     With `at` it also looks whether he stands in for the exclusive agent at that moment (one query).
     """
     agent = ban.customer.agent
-    if ban.by_manager and agent is not None and agent.user_id == user.pk:
-        return _("A manager set this ban, so only a manager lifts it.")
+    is_agent = agent is not None and agent.user_id == user.pk
+    if is_agent or ban.by_id == user.pk:
+        for is_so, sentence in _decided_by_manager(ban):
+            if is_so:
+                return sentence
     if agent is None:
         return _("This customer has no exclusive agent, so only a manager lifts the ban.")
     only = _("Only this customer's exclusive agent (%(agent)s) or a manager lifts the ban.") % {"agent": agent}
     if at and Deputyship.objects.in_force(at).of_deputy(user).filter(agent=agent).exists():
         only += " " + _("Who stands in for him lifts only the bans that he set himself.")
     return only
+
+
+def _decided_by_manager(ban: Ban) -> list[tuple[bool, str]]:
+    """In which ways a manager may have decided this ban, and the sentence for whoever could lift it otherwise."""
+    return [
+        (ban.by_manager, _("A manager set this ban, so only a manager lifts it.")),
+        (ban.upheld_at is not None, _("This ban was upheld on appeal, so only a manager lifts it.")),
+        (ban.confirmed_at is not None, _("A manager confirmed this ban, so only a manager lifts it.")),
+    ]

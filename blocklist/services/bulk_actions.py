@@ -59,7 +59,7 @@ class LiftBans(BulkKind):
     label = gettext_lazy("Lift ban")
     refusals = {
         "not_banned": gettext_lazy("is not banned"),
-        "by_manager": gettext_lazy("a manager set this ban, so only a manager lifts it"),
+        "by_manager": gettext_lazy("a manager set or confirmed this ban, so only a manager lifts it"),
         "not_yours": gettext_lazy("only the customer's exclusive agent or a manager lifts the ban"),
     }
 
@@ -68,7 +68,7 @@ class LiftBans(BulkKind):
         not_liftable = customers.exclude(Exists(standing.liftable_by(by, at=at)))
         return {
             "not_banned": customers.exclude(Exists(standing)),
-            "by_manager": not_liftable.filter(Exists(standing.filter(by_manager=True))),
+            "by_manager": not_liftable.filter(Exists(standing.decided_by_manager())),
             "not_yours": not_liftable,
         }
 

@@ -10,7 +10,9 @@ from blocklist.signals import ban_lifted, ban_set
 from customers.models import User
 
 from .changes import note_changes
+from .confirmations import ask_to_confirm
 from .marketplace_tasks import add_tasks
+from .request_news import overtake_by
 
 if TYPE_CHECKING:
     from blocklist.models.ban import BanQuerySet
@@ -20,6 +22,8 @@ def follow_bans(bans: BanQuerySet, *, by: User, at: datetime) -> None:
     """Of bans that were set just now. The caller holds the exclusive intake lock."""
     note_changes(bans, BanChange.Kind.SET, at=at)
     add_tasks(bans, MarketplaceTask.Action.BLOCK, at=at)
+    overtake_by(bans, by=by, at=at)
+    ask_to_confirm(bans, at=at)
     ban_set.send(sender=Ban, bans=bans, by=by, at=at)
 
 

@@ -26,6 +26,7 @@ from .changes import note_changes
 from .consequences import follow_lifts
 from .expiry import expire
 from .links import fold_links
+from .request_news import overtake
 
 # Why the weaker of two bans was lifted.
 STRICTER = _("merged with a customer whose ban is stricter")
@@ -76,12 +77,8 @@ def fold_watches(kept: Customer, merged: Customer, by: User, at: datetime) -> No
 def fold_requests(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
     """Of two open requests the kept customer's goes on."""
     if BanRequest.objects.open().filter(customer=kept).exists():
-        BanRequest.objects.open().filter(customer=merged).update(
-            state=BanRequest.State.OVERTAKEN,
-            decided_at=at,
-            decided_by=by,
-            reason=str(_("merged with a customer whose ban is requested too")),
-        )
+        reason = str(_("merged with a customer whose ban is requested too"))
+        overtake(BanRequest.objects.filter(customer=merged), by=by, at=at, reason=reason)
 
 
 def fold_exemptions(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
