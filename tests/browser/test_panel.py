@@ -160,3 +160,19 @@ def test_announce_form_asks_for_what_the_audience_needs(visit):
     seen.append(level.is_visible())
 
     assert seen == [False, True]
+
+
+def test_first_stop_of_the_tab_key_leads_past_the_sidebar(visit):
+    window = visit("ming")
+    page = window.page
+    window.open(CUSTOMERS)
+    skip = page.get_by_role("link", name="Skip to main content")
+
+    small = skip.bounding_box()["height"]
+    page.keyboard.press("Tab")
+    shown = skip.bounding_box()["height"]
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+
+    assert (small <= 1, shown > 20) == (True, True)
+    assert page.evaluate("document.querySelector('#content').contains(document.activeElement)")
