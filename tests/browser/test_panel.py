@@ -136,7 +136,7 @@ def test_forms_keep_what_was_typed_when_something_is_missing(visit):
     page = window.page
 
     window.open(f"/admin/blocklist/ban/customer/{customer.pk}/ban/")
-    page.locator("#content details summary").click()
+    page.get_by_text("Duration and note").click()
     page.locator("#id_note").fill("rang five times")
     window.follow(page.get_by_role("button", name="Ban purchase"))
     note = [page.locator("#id_note").input_value(), page.locator("#id_note").is_visible()]
