@@ -29,8 +29,8 @@ from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
 from .admin.request_pages import request_state
 from .admin.undo import UNDO_BOX
-from .models import Ban, BanRequest, Exemption, bannable_by, banned
-from .services import bans, bulk_actions, undo
+from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
+from .services import bans, bulk_actions, open_orders, undo
 from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
 from .services.merges import MERGE_PARTS
 from .services.request_news import BAN_REQUEST_DECIDED, BAN_REQUESTED
@@ -75,6 +75,9 @@ def register() -> None:
     parts.timeline += timeline_entries.SOURCES
     parts.contactability.append(CAN_BUY)
     parts.decisions.append(WHY_DECIDED)
+    parts.hold_reasons.update({code.value: code.label for code in Attempt.Code})
+    parts.hold_reasons[open_orders.BANNED] = gettext_lazy("the buyer was banned")
+    parts.hold_entries.append(open_orders.entries_of_holds)
     parts.customer_counts.append(CustomerCount(name="banned", label=gettext_lazy("banned"), count=_count_banned))
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 

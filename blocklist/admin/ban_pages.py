@@ -32,6 +32,7 @@ from customers.services.files import CheckedFile
 
 from .evidence_fields import evidence_help
 from .forms import BanRequestForm, LiftForm, SingleBanForm
+from .open_order_forms import OpenOrdersForm
 
 
 def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -45,11 +46,12 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
     if not may:
         return _may_not_ban(request, customer, at=at)
     form, inquiry = SingleBanForm(request.POST or None, request.FILES or None), asked_inquiry(request, customer)
-    if request.method == "POST" and form.is_valid():
+    orders_form = OpenOrdersForm(request.POST or None, customer=customer, user=signed_in(request))
+    if request.method == "POST" and form.is_valid() and orders_form.is_valid():
         chosen = {"type": form.cleaned_data["type"], "note": form.cleaned_data["note"], "until": form.until(at)}
         files = [*form.cleaned_data["evidence"], *talk_of(form, inquiry, at)]
         try:
-            bans.ban_purchase(customer, by=signed_in(request), at=at, files=files, **chosen)
+            bans.ban_purchase(customer, by=signed_in(request), at=at, files=files, **chosen, **orders_form.decisions())
         except bans.MayNotBan:
             return _may_not_ban(request, customer, at=at)
         except ValidationError as error:
@@ -59,8 +61,9 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
             return _back(request)
     why = bans.why_may_ban(customer, signed_in(request))
     asks_manager = will_be_confirmed(customer, signed_in(request))
-    shown = {"form": form, "why": why, "advices": shown_advices(), **evidence_of_form(inquiry)}
-    return _page(request, customer, "ban_form.html", _("Ban purchase"), asks_manager=asks_manager, **shown)
+    shown = {"form": form, "orders_form": orders_form, "why": why, "asks_manager": asks_manager}
+    shown |= {"advices": shown_advices(), **evidence_of_form(inquiry)}
+    return _page(request, customer, "ban_form.html", _("Ban purchase"), **shown)
 
 
 def ask_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -151,7 +154,8 @@ def show_errors(form: Form, error: ValidationError) -> None:
     """Say at the fields of the form what the service found wrong."""
     fields = {"until": "last_day", "files": "evidence"}
     for name, sentences in error.message_dict.items():
-        form.add_error(fields.get(name, name), sentences)
+        field = fields.get(name, name)
+        form.add_error(field if field in form.fields else None, sentences)
 
 
 def _customer(request: HttpRequest, pk: int, at: datetime) -> Customer:

@@ -8,14 +8,18 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from blocklist.models import OrderChoice
 from blocklist.services import bulk_actions
 from customers.admin.bulk_forms import BulkForm
 from customers.parts import BulkAction
 
 from .forms import BanForm, LiftForm
+from .open_order_forms import for_all
 
 
 class BulkBanForm(BulkForm, BanForm):
+    open_orders = for_all()
+
     def clean(self) -> dict[str, Any]:
         values = super().clean()
         at = timezone.now()
@@ -26,6 +30,7 @@ class BulkBanForm(BulkForm, BanForm):
     def parameters(self, at: datetime) -> dict[str, Any]:
         until = self.until(at)
         chosen = {"type": self.cleaned_data["type"], "note": self.cleaned_data["note"]}
+        chosen["open_orders"] = self.cleaned_data["open_orders"] or OrderChoice.Choice.KEEP.value
         return {**chosen, "until": until.isoformat() if until else ""}
 
 

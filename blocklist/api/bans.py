@@ -22,13 +22,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
+<<<<<<< HEAD
 from blocklist.models import Ban, Evidence
+=======
+from blocklist.models import Ban, OrderChoice
+>>>>>>> c1dc178 (Ask at a ban what becomes of the buyer's open orders: kept, held for review or closed)
 from blocklist.services.bans import NotBanned, ban_purchase, lift_ban
+from blocklist.services.open_orders import FOR_ALL
 from customers.api.access import Access, acting_user, asking_key, visible_customers
 from customers.api.bodies import MomentField, StrictSerializer
 from customers.api.problems import Conflict
 from customers.filters import StrictFilterSet
-from customers.models import User
+from customers.models import Customer, Order, Source, User
 from customers.models.customer import sees_all
 from customers.services.files import download
 
@@ -57,6 +62,7 @@ class BanSerializer(serializers.ModelSerializer[Ban]):
         return ban.is_standing(self.context["at"])
 
 
+<<<<<<< HEAD
 class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
     """`url`: where it is downloaded, with the same key or session."""
 
@@ -87,15 +93,37 @@ class OneBanSerializer(BanSerializer):
         if isinstance(user, User):
             rows = rows.visible_to(user)
         return EvidenceSerializer(rows, many=True, context=self.context).data
+=======
+class OrderChoiceBody(StrictSerializer):
+    """What becomes of one open order of the buyer. It is named by `id`, or by its `number` (and `source`)."""
+
+    id = serializers.IntegerField(required=False, min_value=1, max_value=10**18)
+    number = serializers.CharField(required=False, max_length=64)
+    source = serializers.CharField(required=False, max_length=32)  # type: ignore[assignment]
+    choice = serializers.ChoiceField(choices=OrderChoice.Choice.choices)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("id" in attrs) == ("number" in attrs):
+            raise serializers.ValidationError(_("Name the order by its id or by its number."))
+        return attrs
+>>>>>>> c1dc178 (Ask at a ban what becomes of the buyer's open orders: kept, held for review or closed)
 
 
 class BanBody(StrictSerializer):
-    """Type and, if wanted, note and end: by a moment or in so many days. Without either the ban has no end."""
+    """Type and, if wanted, note and end: by a moment or in so many days. Without either the ban has no end.
+
+    `orders` says of open orders of the buyer what becomes of them, `open_orders` of all others; an unpaid order can be
+    closed, a paid one only with a refund, by a manager. Of a customer who is banned already no order is touched.
+    """
 
     type = serializers.ChoiceField(choices=Ban.Type.choices)
     note = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
     until = MomentField(required=False, allow_null=True)
     days = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=3650)
+    orders = serializers.ListField(child=OrderChoiceBody(), required=False, max_length=200)
+    open_orders = serializers.ChoiceField(
+        choices=[(choice.value, choice.label) for choice in FOR_ALL], required=False, default=OrderChoice.Choice.KEEP
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("until") and attrs.get("days"):
@@ -107,6 +135,29 @@ class BanBody(StrictSerializer):
             return at + timedelta(days=days)
         until: datetime | None = self.validated_data.get("until")
         return until
+
+
+def named_orders(customer: Customer, rows: list[dict[str, Any]], *, source: Source | None) -> dict[int, str]:
+    """The choices by id of the order, among the customer's orders, of this source where one is given.
+
+    Raises ValidationError, naming each order that is not there, and one that has two choices.
+    """
+    orders = Order.objects.filter(customer=customer, **({"source": source} if source else {}))
+    chosen: dict[int, str] = {}
+    for row in rows:
+        called = {"pk": row["id"]} if "id" in row else {"number": row["number"]}
+        if code := row.get("source"):
+            called["source__code"] = code
+        found = list(orders.filter(**called).values_list("pk", flat=True)[:2])
+        name = {"number": row.get("number", row.get("id"))}
+        if not found:
+            raise serializers.ValidationError({"orders": _("This customer has no order %(number)s.") % name})
+        if len(found) > 1:
+            raise serializers.ValidationError({"orders": _("Name the source of order %(number)s too.") % name})
+        if found[0] in chosen:
+            raise serializers.ValidationError({"orders": _("Order %(number)s is named twice.") % name})
+        chosen[found[0]] = row["choice"]
+    return chosen
 
 
 class LiftBody(StrictSerializer):
@@ -132,9 +183,11 @@ class CustomerBans(ViewSet):
         user, at = acting_user(request), timezone.now()
         body = BanBody(data=request.data)
         body.is_valid(raise_exception=True)
-        facts = body.validated_data
+        facts, key = body.validated_data, asking_key(request)
+        orders = named_orders(customer, facts.get("orders", []), source=key.source if key else None)
+        chosen = {name: facts[name] for name in ("type", "note", "open_orders")}
         try:
-            ban = ban_purchase(customer, type=facts["type"], note=facts["note"], until=body.ends(at), by=user, at=at)
+            ban = ban_purchase(customer, **chosen, until=body.ends(at), orders=orders, by=user, at=at)
         except ValidationError as error:
             raise serializers.ValidationError(get_error_detail(error)) from error
         is_new = ban.started_at == at and ban.by == user

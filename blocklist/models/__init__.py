@@ -7,6 +7,7 @@ from .evidence import Evidence
 from .exemption import Exemption
 from .link import AccountLink, LinkMember, banned_by_link
 from .marketplace_task import MarketplaceTask
+from .order_choice import OrderChoice
 from .standing import awaiting_ban, candidates
 from .watch import Watch
 from .wording import Wording
@@ -24,6 +25,7 @@ __all__ = [
     "LinkMember",
     "MaliciousType",
     "MarketplaceTask",
+    "OrderChoice",
     "Watch",
     "Wording",
     "awaiting_ban",

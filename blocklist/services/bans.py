@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Max, Q, Value, When
 from django.utils.translation import gettext as _
 
-from blocklist.models import Ban, Evidence, bannable_by, banned
+from blocklist.models import Ban, Evidence, OrderChoice, bannable_by, banned
 from customers import locks
 from customers.bulk import insert_from
 from customers.models import Customer, Deputyship, Job, User
@@ -23,6 +23,7 @@ from customers.services.files import CheckedFile, kept
 from .consequences import follow_bans, follow_lifts
 from .evidence import attach_evidence
 from .expiry import expire
+from .open_orders import KEEP_ALL, OrderDecisions, decide_open_orders
 
 if TYPE_CHECKING:
     from blocklist.models.ban import BanQuerySet
@@ -84,18 +85,23 @@ def ban_purchase(
     until: datetime | None = None,
     note: str = "",
     files: Sequence[CheckedFile] = (),
+    orders: Mapping[int, str] | None = None,
+    open_orders: str = OrderChoice.Choice.KEEP,
 ) -> Ban:
     """Ban one customer at once and return the ban; one who is banned already keeps the standing ban, which is returned.
 
-    The files become evidence of the ban that stands then; where nothing comes of it they are thrown away.
-    Raises MayNotBan without the right, ValidationError for an unknown type or an end that is not in the future.
+    The files become evidence of the ban that stands then; where nothing comes of it they are thrown away. With a new
+    ban goes what is chosen for his open orders: `orders` for each by its id, `open_orders` (keep or hold) for others.
+    Raises MayNotBan without the right, ValidationError for an unknown type, an end that is not in the future, or an
+    order that cannot be treated so.
     """
     one = Customer.objects.filter(pk=customer.pk)
     with kept(files, Evidence) as evidence, transaction.atomic():
         locks.close_intake()
         if not bannable_by(by, at=at).filter(pk=customer.pk).exists():
             raise MayNotBan(why_may_not_ban(customer, by, at=at))
-        _ban(one, type=type, by=by, at=at, until=until, note=note)
+        decisions = OrderDecisions(each=orders or {}, others=open_orders)
+        _ban(one, type=type, by=by, at=at, until=until, note=note, orders=decisions)
         ban = Ban.objects.standing(at).get(customer=customer)
         attach_evidence(evidence, ban, by=by, at=at)
         return ban
@@ -110,18 +116,21 @@ def ban_purchases(
     until: datetime | None = None,
     note: str = "",
     job: Job | None = None,
+    open_orders: str = OrderChoice.Choice.KEEP,
 ) -> BulkReport:
     """Ban those of the customers whom `by` may ban, by the rule of a single ban, and report the counts.
 
     What a job bans can be undone together; where a second person approved the job, he has confirmed the bans.
-    Raises ValidationError for an unknown type or an end that is not in the future. Repeating is safe.
+    `open_orders`, keep or hold, is for all open orders of whoever is banned now. Raises ValidationError for an unknown
+    type or an end that is not in the future. Repeating is safe.
     """
     with transaction.atomic():
         locks.close_intake()
         asked = Customer.objects.filter(pk__in=customers.order_by().values("pk"))
         allowed = asked.filter(pk__in=bannable_by(by, at=at).values("pk"))
         count, may = asked.count(), allowed.count()
-        newly = _ban(allowed, type=type, by=by, at=at, until=until, note=note, job=job)
+        decisions = OrderDecisions(others=open_orders)
+        newly = _ban(allowed, type=type, by=by, at=at, until=until, note=note, job=job, orders=decisions)
         return BulkReport(banned=newly, standing=may - newly, refused=count - may)
 
 
@@ -134,6 +143,7 @@ def _ban(
     until: datetime | None,
     note: str,
     job: Job | None = None,
+    orders: OrderDecisions = KEEP_ALL,
 ) -> int:
     """Open a ban for each of the customers who has none standing. Rights and lock are the caller's."""
     if type not in Ban.Type.values:
@@ -164,6 +174,7 @@ def _ban(
         # Not by customer: whoever asked for "not banned" would find none of them now. Under the lock nobody else bans.
         bans = Ban.objects.filter(pk__gt=latest)
         audit.record("ban.set", bans, by=by, at=at, fields=["type", "until", "note"])
+        decide_open_orders(bans, decisions=orders, by=by, at=at)
         follow_bans(bans, by=by, at=at)
     return count
 

@@ -15,13 +15,14 @@ from customers.models import Job, User
 from customers.services.customer_jobs import BulkKind
 
 from .bans import ban_purchases, lift_bans
+from .open_orders import KEEP_ALL
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
 
 class BanPurchases(BulkKind):
-    """Parameters: `type`, `note`, and `until`, an ISO moment or empty for without end."""
+    """Parameters: `type`, `note`, `until`, an ISO moment or empty for without end, and `open_orders`, keep or hold."""
 
     name = "ban_purchases"
     label = gettext_lazy("Ban purchase")
@@ -45,7 +46,12 @@ class BanPurchases(BulkKind):
     def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
         asked = job.parameters
         until = parse_datetime(asked["until"]) if asked["until"] else None
-        ban_purchases(customers, type=asked["type"], note=asked["note"], until=until, by=by, at=at, job=job)
+        chosen = {
+            "type": asked["type"],
+            "note": asked["note"],
+            "open_orders": asked.get("open_orders", KEEP_ALL.others),
+        }
+        ban_purchases(customers, **chosen, until=until, by=by, at=at, job=job)
 
     def describe(self, job: Job) -> str:
         type_ = job.parameters.get("type")

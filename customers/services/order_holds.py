@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from customers.bulk import in_batches, insert_from
-from customers.models import Agent, Customer, Deputyship, Event, EventRow, Order, OrderHold, Refund, User
+from customers.models import Agent, Customer, Deputyship, Order, OrderHold, Refund, User
 from customers.parts import HoldEntry, NotificationKind, parts
 from customers.signals import order_closed, orders_held, orders_released
 
@@ -98,11 +98,11 @@ def hold_new(order: Order, *, code: str, at: datetime) -> None:
 
 def _hold(orders: OrderQuerySet, *, code: str, by: User | None, at: datetime) -> int:
     with transaction.atomic():
-        _lock(orders)
-        if not orders.exists():
+        # By their ids: once they are held, nothing else tells them apart.
+        held = Order.objects.filter(pk__in=lock_orders(orders))
+        if not held.exists():
             return 0
-        # The event knows the orders by their ids: once they are held, nothing else tells them apart.
-        held = _of_event(audit.record(HELD, orders, by=by, at=at, fields=["status"]))
+        audit.record(HELD, held, by=by, at=at, fields=["status"])
         count = insert_from(
             OrderHold, held, order=F("pk"), code=code, status_before=F("status"), held_at=at, held_by=by
         )
@@ -113,15 +113,14 @@ def _hold(orders: OrderQuerySet, *, code: str, by: User | None, at: datetime) ->
         return count
 
 
-def _lock(orders: OrderQuerySet) -> None:
-    """Wait for whoever changes these orders, and keep off others until the transaction ends."""
+def lock_orders(orders: OrderQuerySet) -> list[int]:
+    """Wait for whoever changes these orders, keep off others until the transaction ends, and return their ids.
+
+    What was read before the lock may be old; those that meanwhile are none of `orders` any more are left out.
+    """
     rows = Order.objects.filter(pk__in=orders.order_by().values("pk")).order_by("pk").select_for_update()
-    for _pk in rows.values_list("pk", flat=True).iterator():
-        pass
-
-
-def _of_event(event: Event) -> OrderQuerySet:
-    return Order.objects.filter(pk__in=EventRow.objects.filter(event=event).values("row_id"))
+    locked = list(rows.values_list("pk", flat=True))
+    return list(orders.filter(pk__in=locked).order_by().values_list("pk", flat=True)) if locked else []
 
 
 def _tell_agents(holds: OrderHoldQuerySet, *, code: str, by: User | None, at: datetime) -> None:
@@ -179,11 +178,11 @@ def release_holds(
     In a fixed number of statements. The rights are the caller's.
     """
     with transaction.atomic():
-        orders = Order.objects.filter(pk__in=holds.open().order_by().values("order"))
-        _lock(orders)
-        if not orders.exists():
+        waiting = Order.objects.filter(pk__in=holds.open().order_by().values("order"))
+        released = Order.objects.filter(pk__in=lock_orders(waiting))
+        if not released.exists():
             return 0
-        released = _of_event(audit.record(RELEASED, orders, by=by, at=at, fields=["status"], reason=reason))
+        audit.record(RELEASED, released, by=by, at=at, fields=["status"], reason=reason)
         still_open = OrderHold.objects.open()
         before = still_open.filter(order=OuterRef("pk")).values("status_before")
         released.update(status=Subquery(before[:1]), updated_at=at)
