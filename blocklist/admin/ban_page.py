@@ -21,9 +21,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from blocklist.models import Attempt, Ban, Evidence
+from blocklist.models import Attempt, Ban, Evidence, OrderChoice
 from blocklist.public_text import refusal_texts
 from blocklist.services.evidence import MayNotAddEvidence, add_evidence, is_unchanged, why_may_not_add
+from customers.admin.cells import money
 from customers.admin.customer_rows import linked_name, with_names
 from customers.admin.staff import came_from, of_seen_customers, signed_in
 from customers.models import Customer
@@ -34,6 +35,9 @@ from .ban_state import state_badge
 from .confirmations import confirmation_of
 from .evidence_fields import EvidenceField, evidence_help
 from .why import until_shown
+
+# Of the orders that were open when the ban was set.
+SHOWN_CHOICES = 50
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,18 @@ def _attempts(ban: Ban, request: HttpRequest, at: datetime) -> dict[str, Any]:
     return {"count": Attempt.objects.filter(ban=ban).count(), "url": url}
 
 
+def _orders(ban: Ban, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    chosen = OrderChoice.objects.filter(ban=ban).select_related("order").order_by("-order__ordered_at", "-pk")
+    rows = [(row, money(row.order.amount)) for row in chosen[:SHOWN_CHOICES]]
+    return {"rows": rows, "further_count": chosen.count() - len(rows) if len(rows) == SHOWN_CHOICES else 0}
+
+
 PARTS: list[BanPart] = [
     BanPart("admin/blocklist/ban/confirmation.html", confirmation_of),
     BanPart("admin/blocklist/ban/facts.html", _facts),
     BanPart("admin/blocklist/ban/evidence.html", _evidence, "blocklist.view_evidence"),
     BanPart("admin/blocklist/ban/public_text.html", _public_text),
+    BanPart("admin/blocklist/ban/orders.html", _orders, "customers.view_order"),
     BanPart("admin/blocklist/ban/history.html", _history),
     BanPart("admin/blocklist/ban/attempts.html", _attempts, "blocklist.view_attempt"),
 ]

@@ -22,11 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
-<<<<<<< HEAD
-from blocklist.models import Ban, Evidence
-=======
-from blocklist.models import Ban, OrderChoice
->>>>>>> c1dc178 (Ask at a ban what becomes of the buyer's open orders: kept, held for review or closed)
+from blocklist.models import Ban, Evidence, OrderChoice
 from blocklist.services.bans import NotBanned, ban_purchase, lift_ban
 from blocklist.services.open_orders import FOR_ALL
 from customers.api.access import Access, acting_user, asking_key, visible_customers
@@ -62,7 +58,6 @@ class BanSerializer(serializers.ModelSerializer[Ban]):
         return ban.is_standing(self.context["at"])
 
 
-<<<<<<< HEAD
 class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
     """`url`: where it is downloaded, with the same key or session."""
 
@@ -78,13 +73,32 @@ class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
         return str(self.context["request"].build_absolute_uri(address))
 
 
+class OrderChoiceSerializer(serializers.ModelSerializer[OrderChoice]):
+    """`choice`: what was decided when the ban was set; `status`: what the order is now."""
+
+    number = serializers.CharField(source="order.number", read_only=True)
+    status = serializers.CharField(source="order.status", read_only=True)
+
+    class Meta:
+        model = OrderChoice
+        fields = ["order", "number", "choice", "status"]
+
+
 class OneBanSerializer(BanSerializer):
-    """With its evidence; none for a staff user who may not see any."""
+    """With its evidence, none for a staff user who may not see any, and the orders that were open when it was set."""
 
     evidence = serializers.SerializerMethodField()
+    orders = serializers.SerializerMethodField()
 
     class Meta(BanSerializer.Meta):
-        fields = [*BanSerializer.Meta.fields, "evidence"]
+        fields = [*BanSerializer.Meta.fields, "evidence", "orders"]
+
+    @extend_schema_field(OrderChoiceSerializer(many=True))
+    def get_orders(self, ban: Ban) -> Any:
+        """A key is told of the orders of its own source."""
+        key = asking_key(self.context["request"])
+        rows = OrderChoice.objects.filter(ban=ban, **({"order__source": key.source} if key else {}))
+        return OrderChoiceSerializer(rows.select_related("order").order_by("pk"), many=True).data
 
     @extend_schema_field(EvidenceSerializer(many=True))
     def get_evidence(self, ban: Ban) -> Any:
@@ -93,7 +107,8 @@ class OneBanSerializer(BanSerializer):
         if isinstance(user, User):
             rows = rows.visible_to(user)
         return EvidenceSerializer(rows, many=True, context=self.context).data
-=======
+
+
 class OrderChoiceBody(StrictSerializer):
     """What becomes of one open order of the buyer. It is named by `id`, or by its `number` (and `source`)."""
 
@@ -106,7 +121,6 @@ class OrderChoiceBody(StrictSerializer):
         if ("id" in attrs) == ("number" in attrs):
             raise serializers.ValidationError(_("Name the order by its id or by its number."))
         return attrs
->>>>>>> c1dc178 (Ask at a ban what becomes of the buyer's open orders: kept, held for review or closed)
 
 
 class BanBody(StrictSerializer):

@@ -19,6 +19,7 @@ from customers.services.customer_jobs import BulkKind
 from customers.services.jobs import CannotGoOn
 
 from .bans import lift_these, restore_bans
+from .open_orders import release_held_by
 
 if TYPE_CHECKING:
     from blocklist.models.ban import BanQuerySet
@@ -63,7 +64,9 @@ class UndoBans(Undo):
 
     def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
         bans = self.bans(job).filter(customer__in=customers.values("pk"))
-        lift_these(bans, reason=_("The bulk ban was undone."), by=by, at=at)
+        reason = _("The bulk ban was undone.")
+        lift_these(bans, reason=reason, by=by, at=at)
+        release_held_by(bans, reason=reason, by=by, at=at)
 
 
 class UndoLifts(Undo):

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from blocklist.models import Attempt, Ban, OrderChoice
-from blocklist.services import open_orders
+from blocklist.services import open_orders, undo
 from blocklist.services.bans import ban_purchase, ban_purchases, lift_ban
 from customers.models import Customer, EventRow, Order, OrderHold, Refund
 from customers.services import jobs, order_holds
@@ -212,6 +212,17 @@ def test_undoing_releases_what_the_ban_held_and_nothing_else(customer, agent, ma
     assert statuses() == {"U1": "held", "P1": "paid", "H1": "held"}
 
 
+def test_undo_of_a_bulk_ban_releases_what_it_held(manager, customer, unpaid):
+    asked = {"ids": [customer.pk], "type": "other", "note": "", "until": "", "open_orders": "hold"}
+    job = jobs.run_now("ban_purchases", by=manager, clock=lambda: NOON, **asked)
+    held = statuses()
+
+    undo.undo(job, by=manager, clock=lambda: NOON + timedelta(minutes=1))
+
+    assert (held, statuses()) == ({"U1": "held"}, {"U1": "unpaid"})
+    assert OrderHold.objects.get().reason == "The bulk ban was undone."
+
+
 # What made an order wait --------------------------------------------------------------------------------------------
 
 
@@ -311,6 +322,19 @@ def test_number_that_two_sources_use_needs_its_source(sign_in, manager, customer
     assert set(Order.objects.values_list("source__code", "status")) == {("own", "unpaid"), ("other", "held")}
 
 
+def test_api_tells_of_a_ban_what_was_decided_about_which_order(key_client, sign_in, agent, customer, unpaid, paid):
+    OrderFactory(customer=customer, number="O1", source=SourceFactory(code="other"))
+    banned = ban(customer, agent, orders={unpaid.pk: "close"}, open_orders="hold")
+    path = f"/api/v1/bans/{banned.pk}/"
+
+    told = [
+        {"order": unpaid.pk, "number": "U1", "choice": "close", "status": "closed"},
+        {"order": paid.pk, "number": "P1", "choice": "hold", "status": "held"},
+    ]
+    assert key_client("bans:read").get(path).json()["orders"] == told
+    assert [row["number"] for row in sign_in(agent.user).get(path).json()["orders"]] == ["U1", "P1", "O1"]
+
+
 # The pages ----------------------------------------------------------------------------------------------------------
 
 
@@ -376,3 +400,16 @@ def test_form_costs_as_many_queries_for_three_orders_as_for_one(sign_in, agent, 
     HeldOrderFactory.create_batch(2, customer=customer)
 
     assert count_queries(lambda: client.get(form_of(customer))) == one
+
+
+def test_page_of_the_ban_tells_what_was_decided_about_which_order(sign_in, agent, customer, unpaid, count_queries):
+    banned = ban(customer, agent, open_orders="hold")
+    client = sign_in(agent.user)
+
+    page = client.get(banned.get_absolute_url()).content.decode()
+    one = count_queries(lambda: client.get(banned.get_absolute_url()))
+    for _number in range(2):
+        OrderChoice.objects.create(ban=banned, order=OrderFactory(customer=customer), choice="keep")
+
+    assert ("U1" in page, "hold for review" in page) == (True, True)
+    assert count_queries(lambda: client.get(banned.get_absolute_url())) == one
