@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('blocklist', '0005_tell_standing_bans'),
+        ('blocklist', '0006_joined_requests_and_reminders'),
         ('customers', '0017_one_event_of_a_job'),
     ]
 
