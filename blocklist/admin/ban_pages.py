@@ -61,7 +61,7 @@ def ban_view(request: HttpRequest, pk: int) -> HttpResponse:
             return _back(request)
     why = bans.why_may_ban(customer, signed_in(request))
     asks_manager = will_be_confirmed(customer, signed_in(request))
-    shown = {"form": form, "orders_form": orders_form, "why": why, "asks_manager": asks_manager}
+    shown: dict[str, Any] = {"form": form, "orders_form": orders_form, "why": why, "asks_manager": asks_manager}
     shown |= {"advices": shown_advices(), **evidence_of_form(inquiry)}
     return _page(request, customer, "ban_form.html", _("Ban purchase"), **shown)
 
