@@ -5,23 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from blocklist.models import Ban
 from blocklist.services import confirmations
-from customers.admin.cells import badge, moment, staff_name
 from customers.admin.staff import came_from, of_seen_customers, signed_in
-from customers.models import User
 
 
 def confirmation_of(ban: Ban, request: HttpRequest, at: datetime) -> dict[str, Any]:
