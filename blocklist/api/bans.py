@@ -24,6 +24,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from blocklist.models import Ban, Evidence, OrderChoice
 from blocklist.services.bans import NotBanned, ban_purchase, lift_ban
+from blocklist.services.confirmations import NotToConfirm, confirm_ban
 from blocklist.services.open_orders import FOR_ALL
 from customers.api.access import Access, acting_user, asking_key, visible_customers
 from customers.api.bodies import MomentField, StrictSerializer
@@ -32,6 +33,8 @@ from customers.filters import StrictFilterSet
 from customers.models import Customer, Order, Source, User
 from customers.models.customer import sees_all
 from customers.services.files import download
+
+from .named_customers import NamedCustomerBody, named_customer
 
 
 class BanSerializer(serializers.ModelSerializer[Ban]):
@@ -50,6 +53,8 @@ class BanSerializer(serializers.ModelSerializer[Ban]):
             "is_standing",
             "by",
             "by_manager",
+            "confirm_by",
+            "confirmed_at",
             "ended_at",
             "lift_reason",
         ]
@@ -174,6 +179,10 @@ def named_orders(customer: Customer, rows: list[dict[str, Any]], *, source: Sour
     return chosen
 
 
+class BanOfCustomerBody(NamedCustomerBody, BanBody):
+    """Whom, and as for a customer's own ban."""
+
+
 class LiftBody(StrictSerializer):
     reason = serializers.CharField(max_length=200)
 
@@ -194,18 +203,10 @@ class CustomerBans(ViewSet):
     )
     def ban(self, request: Request, pk: int) -> Response:
         customer = get_object_or_404(visible_customers(request).select_related("agent"), pk=pk)
-        user, at = acting_user(request), timezone.now()
+        acting_user(request)  # whoever names nobody is told that before what is wrong with his body
         body = BanBody(data=request.data)
         body.is_valid(raise_exception=True)
-        facts, key = body.validated_data, asking_key(request)
-        orders = named_orders(customer, facts.get("orders", []), source=key.source if key else None)
-        chosen = {name: facts[name] for name in ("type", "note", "open_orders")}
-        try:
-            ban = ban_purchase(customer, **chosen, until=body.ends(at), orders=orders, by=user, at=at)
-        except ValidationError as error:
-            raise serializers.ValidationError(get_error_detail(error)) from error
-        is_new = ban.started_at == at and ban.by == user
-        return Response(BanSerializer(ban, context={"at": at}).data, status=201 if is_new else 200)
+        return _banned(request, customer, body)
 
     @extend_schema(
         operation_id="customer_lift_ban",
@@ -223,6 +224,19 @@ class CustomerBans(ViewSet):
         except NotBanned as error:
             raise Conflict(str(error), code="not_banned") from error
         return Response(BanSerializer(ban, context={"at": at}).data)
+
+
+def _banned(request: Request, customer: Customer, body: BanBody) -> Response:
+    user, at = acting_user(request), timezone.now()
+    facts, key = body.validated_data, asking_key(request)
+    orders = named_orders(customer, facts.get("orders", []), source=key.source if key else None)
+    chosen = {name: facts[name] for name in ("type", "note", "open_orders")}
+    try:
+        ban = ban_purchase(customer, **chosen, until=body.ends(at), orders=orders, by=user, at=at)
+    except ValidationError as error:
+        raise serializers.ValidationError(get_error_detail(error)) from error
+    is_new = ban.started_at == at and ban.by == user
+    return Response(BanSerializer(ban, context={"at": at}).data, status=201 if is_new else 200)
 
 
 class BanFilter(StrictFilterSet):
@@ -243,6 +257,8 @@ class Bans(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ban]
     access = {
         "list": Access("bans:read", "blocklist.view_ban"),
         "retrieve": Access("bans:read", "blocklist.view_ban"),
+        "create": Access("bans:write", "customers.view_customer"),
+        "confirm": Access("bans:write", "blocklist.view_ban"),
         "evidence": Access("bans:read", "blocklist.view_evidence"),
     }
     queryset = Ban.objects.select_related("by")
@@ -259,6 +275,31 @@ class Bans(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Ban]
 
     def get_serializer_class(self) -> type[BanSerializer]:
         return OneBanSerializer if self.action == "retrieve" else BanSerializer
+
+    @extend_schema(
+        summary="Ban a customer named by his id or like a purchase check; one who is banned keeps his ban (200)",
+        request=BanOfCustomerBody,
+        responses={200: BanSerializer, 201: BanSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        acting_user(request)
+        body = BanOfCustomerBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        return _banned(request, named_customer(request, body.validated_data), body)
+
+    @extend_schema(
+        summary="Confirm the ban of a good customer: from now on only managers lift it",
+        request=None,
+        responses={200: BanSerializer},
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def confirm(self, request: Request, pk: int) -> Response:
+        ban, user = self.get_object(), acting_user(request)
+        try:
+            confirm_ban(ban, by=user, at=timezone.now())
+        except NotToConfirm as error:
+            raise Conflict(str(error), code="not_to_confirm") from error
+        return Response(self.get_serializer(ban).data)
 
     @extend_schema(
         summary="Download a file that is evidence of a ban", responses={(200, "application/octet-stream"): bytes}

@@ -1,10 +1,12 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from .ban_requests import BanRequests
 from .bans import Bans, CustomerBans
 
 router = SimpleRouter(use_regex_path=False)
 router.register("bans", Bans, basename="ban")
+router.register("ban-requests", BanRequests, basename="ban-request")
 
 urlpatterns = [
     path("customers/<int:pk>/ban/", CustomerBans.as_view({"post": "ban"}), name="customer-ban"),

@@ -41,6 +41,8 @@ def test_exclusive_agent_bans_and_the_next_check_is_refused(key_client, agent, c
         "is_standing": True,
         "by": "ming",
         "by_manager": False,
+        "confirm_by": None,
+        "confirmed_at": None,
         "ended_at": None,
         "lift_reason": "",
     }

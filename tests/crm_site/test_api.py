@@ -43,7 +43,7 @@ def test_unknown_path_is_a_problem(db, client, path):
         ("delete", "customers/1/", "GET, HEAD"),
         ("put", "orders/1/", "GET, PATCH, HEAD"),
         ("get", "purchase-checks/", "POST"),
-        ("post", "bans/", "GET, HEAD"),
+        ("put", "bans/", "GET, POST, HEAD"),
         ("get", "customers/1/ban/", "POST"),
     ],
 )
