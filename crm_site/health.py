@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
 from crm_site.models import Heartbeat
+from customers.services import contact_keys
 
 REDIS_TIMEOUT = 2
 
@@ -44,6 +45,8 @@ def _look(at: datetime) -> tuple[str, dict[str, Any]]:
     try:
         if unapplied_migrations():
             return "migrations are not applied", {}
+        if not contact_keys.are_current():
+            return "keys of contact values are outdated, run prepare_shop", {}
         processes = _processes(at)
     except DatabaseError:
         return "database is unreachable", {}

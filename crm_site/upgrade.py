@@ -13,6 +13,7 @@ from django.db import connection
 
 from customers.identity import contact_key
 from customers.models import ContactValue
+from customers.services import contact_keys
 
 from .demo import is_demo_shop
 from .health import unapplied_migrations
@@ -27,7 +28,7 @@ def why_not_this_database() -> str:
         return ""
     if is_demo_shop():
         return "This database holds the demo shop, whose key and passwords everybody knows. Use another DATA_DIR."
-    known = list(ContactValue.objects.exclude(value="").order_by("-pk")[:SAMPLE])
+    known = list(ContactValue.objects.exclude(value="").exclude(kind="address").order_by("-pk")[:SAMPLE])
     if known and not any(contact_key(contact.kind, contact.value) == contact.key for contact in known):
         return (
             "CONTACT_HASH_KEY is not the one with which this database was filled, so nobody would be found by phone"
@@ -37,7 +38,14 @@ def why_not_this_database() -> str:
 
 
 def migrate(*, at: datetime) -> list[str]:
-    """Apply what the database lacks, after a copy of a SQLite file; return what was done, a sentence each."""
+    """Apply what the database lacks, after a copy of a SQLite file, and make outdated keys anew.
+
+    Returns what was done, a sentence each. Repeating is safe.
+    """
+    return [*_apply_migrations(at), *_renew_keys()]
+
+
+def _apply_migrations(at: datetime) -> list[str]:
     lacking = sorted(f"{app}.{name}" for app, name in unapplied_migrations())
     if not lacking:
         return []
@@ -47,6 +55,13 @@ def migrate(*, at: datetime) -> list[str]:
     call_command("migrate", interactive=False, verbosity=0)
     shown = ", ".join(lacking) if len(lacking) < 6 else f"{len(lacking)} of them"
     return [*done, f"Applied the database migrations: {shown}."]
+
+
+def _renew_keys() -> list[str]:
+    """Before anybody is served: what is asked today would not find a phone that is stored under an older key."""
+    if contact_keys.are_current():
+        return []
+    return [f"Made the keys of phones, e-mails and addresses anew: {contact_keys.renew()} of them changed."]
 
 
 def _is_filled() -> bool:

@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from customers.bulk import update_rows
-from customers.identity import Identity, contact_key
+from customers.identity import Identity
 from customers.models import Account, ContactValue, Customer
-from customers.services.people import KINDS_THAT_NAME, account_number, find_accounts, find_customers, usable_nick
+from customers.services.people import (
+    KINDS_THAT_NAME,
+    account_number,
+    find_accounts,
+    find_customers,
+    kept_key,
+    usable_nick,
+)
 
 from .loading import Loading
 
@@ -119,7 +126,7 @@ def new_contacts(buyers: Sequence[ToldBuyer], ids: Sequence[int | None]) -> list
         if customer is None:
             continue
         for kind, value in [*buyer.identity.contact_values().items(), *buyer.contacts.items()]:
-            if key := contact_key(kind, value):
+            if key := kept_key(kind, value, customer):
                 told.setdefault((customer, kind, key), value)
     customers = {customer for customer, _kind, _key in told}
     rows = ContactValue.objects.filter(customer__in=customers).values_list("customer", "kind", "key")

@@ -4,7 +4,7 @@ from .api_key import ApiKey
 from .attachment import Attachment
 from .audit import Event, EventRow
 from .binding import Binding
-from .contact import ContactValue
+from .contact import ContactValue, KeyVersion
 from .customer import Customer, Group
 from .import_run import ImportRun
 from .inquiry import Inquiry, InquiryMessage
@@ -56,6 +56,7 @@ __all__ = [
     "InquiryRouting",
     "Job",
     "JobRow",
+    "KeyVersion",
     "LevelChange",
     "LevelRule",
     "ListPreference",

@@ -49,3 +49,20 @@ class ContactValue(Imported):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
+
+
+class KeyVersion(models.Model):
+    """Which version of the normalisers the stored keys were made with; at most one row.
+
+    `renewed_up_to` is the id up to which making them anew has come, where it was stopped on the way.
+    """
+
+    version = models.PositiveSmallIntegerField(_("version"))
+    renewed_up_to = models.BigIntegerField(_("renewed up to"), default=0)
+
+    class Meta:
+        verbose_name = _("version of the keys")
+        verbose_name_plural = _("versions of the keys")
+
+    def __str__(self) -> str:
+        return str(self.version)

@@ -107,6 +107,17 @@ def _find_or_make(buyer: Identity, *, at: datetime, by: User | None) -> Customer
         return customer
 
 
+def kept_key(kind: str, value: str, customer: int) -> str:
+    """The key under which a told value is kept of a customer (an id); empty where it is not kept.
+
+    A virtual phone and what is no address of an e-mail are worth nothing tomorrow; a postal address without a door is
+    still an address.
+    """
+    if kind == ContactValue.Kind.ADDRESS and value.strip() and not identity.is_masked(value):
+        return identity.stored_key(kind, value, customer)
+    return identity.contact_key(kind, value)
+
+
 def usable_nick(buyer: Identity) -> str:
     """His nick, empty where it is starred out."""
     return "" if identity.is_masked(buyer.nick) else buyer.nick
@@ -136,9 +147,15 @@ def _keep_account(customer: Customer, buyer: Identity, *, at: datetime) -> None:
 
 
 def _keep_contact_values(customer: Customer, buyer: Identity) -> None:
-    keys = buyer.contact_keys()
-    values = buyer.contact_values()
-    ContactValue.objects.bulk_create(
-        [ContactValue(customer=customer, kind=kind, value=values[kind], key=key) for kind, key in keys.items()],
-        ignore_conflicts=True,
-    )
+    told = {
+        (kind, key): value
+        for kind, value in buyer.contact_values().items()
+        if (key := kept_key(kind, value, customer.pk))
+    }
+    known = set(customer.contact_values.values_list("kind", "key")) if told else set()
+    new = [
+        ContactValue(customer=customer, kind=kind, key=key, value=value)
+        for (kind, key), value in told.items()
+        if (kind, key) not in known
+    ]
+    ContactValue.objects.bulk_create(new, ignore_conflicts=True)

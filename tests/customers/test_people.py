@@ -90,3 +90,21 @@ def test_str_and_contact_rows_tell_no_personal_data(source):
 )
 def test_masked_shows_little(kind, value, shown):
     assert identity.masked(kind, value) == shown
+
+
+def test_address_without_a_door_is_kept_and_names_nobody(source):
+    customer = keep(source, nick="xiaohong", address="杭州市西湖区")
+
+    keep(source, nick="xiaohong", address="杭州市西湖区")
+    keep(source, nick="xiaoming", address="杭州市西湖区")
+
+    assert [value.value for value in customer.contact_values.all()] == ["杭州市西湖区"]
+    assert ContactValue.objects.values("key").distinct().count() == 2
+
+
+def test_other_spelling_of_a_known_contact_value_is_not_kept_twice(source):
+    customer = keep(source, nick="xiaohong", email="ann.b@gmail.com", phone="13800138000")
+
+    keep(source, nick="xiaohong", email="annb+shop@googlemail.com", phone="+86 138-0013-8000")
+
+    assert customer.contact_values.count() == 2

@@ -4,6 +4,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from customers.models import Customer
+from customers.services import contact_keys
 
 
 class Command(BaseCommand):
@@ -13,6 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
+        contact_keys.renew()
         call_command("collectstatic", interactive=False, verbosity=0)
         if not Customer.objects.exists():
             self.stdout.write("The database is empty: filling it with a made-up shop.")

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
-import unicodedata
 from dataclasses import dataclass
 
-import phonenumbers
 from django.conf import settings
 
+from .addresses import normalise_address
+from .normalising import normalise_email, normalise_phone, normalise_text
+
+__all__ = [
+    "NORMALISERS",
+    "VERSION",
+    "Identity",
+    "contact_key",
+    "is_masked",
+    "masked",
+    "normalise_email",
+    "normalise_phone",
+    "stored_key",
+]
+
 MASK = "*"
+# Of the normalisers. Who changes what one of them makes of any value counts on: stored keys are then made anew.
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -51,33 +65,10 @@ def is_masked(value: str) -> bool:
     return MASK in value
 
 
-def normalise_phone(value: str) -> str:
-    """E.164, or empty where the value is no complete phone number. An extension marks a virtual number: empty."""
-    try:
-        number = phonenumbers.parse(value.lstrip("'"), settings.PHONE_REGION)
-    except phonenumbers.NumberParseException:
-        return ""
-    if number.extension or not phonenumbers.is_possible_number(number):
-        return ""
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def normalise_email(value: str) -> str:
-    """Lower case without blanks, or empty where it is no address."""
-    value = value.strip().casefold()
-    return value if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value) else ""
-
-
-def normalise_text(value: str) -> str:
-    """Width and case folded, without blanks and punctuation: for names and addresses."""
-    folded = unicodedata.normalize("NFKC", value).casefold()
-    return "".join(ch for ch in folded if ch.isalnum())
-
-
 NORMALISERS = {
     "phone": normalise_phone,
     "email": normalise_email,
-    "address": normalise_text,
+    "address": normalise_address,
     "name": normalise_text,
 }
 
@@ -89,7 +80,19 @@ def contact_key(kind: str, value: str) -> str:
     normal = NORMALISERS[kind](value)
     if not normal:
         return ""
-    return hmac.new(settings.CONTACT_HASH_KEY, f"{kind}:{normal}".encode(), hashlib.sha256).hexdigest()
+    return _hashed(f"{kind}:{normal}")
+
+
+def stored_key(kind: str, value: str, customer: int) -> str:
+    """The key under which a customer's value is kept. One that can name nobody has a key that nobody else can have.
+
+    So a virtual number, or an address without a door, is there to be read and written to, and is never matched.
+    """
+    return contact_key(kind, value) or "~" + _hashed(f"{customer}:{kind}:{value}")[1:]
+
+
+def _hashed(text: str) -> str:
+    return hmac.new(settings.CONTACT_HASH_KEY, text.encode(), hashlib.sha256).hexdigest()
 
 
 def masked(kind: str, value: str) -> str:
