@@ -31,6 +31,7 @@ from .admin.request_pages import request_state
 from .admin.undo import UNDO_BOX
 from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
 from .services import bans, bulk_actions, open_orders, undo
+from .services.attempts import BOUGHT_DESPITE
 from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
 from .services.merges import MERGE_PARTS
 from .services.request_news import BAN_REQUEST_DECIDED, BAN_REQUESTED
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 SHOWN_BANS = 5
 SHOWN_REQUESTS = 5
 
-NEWS = (BAN_REQUESTED, BAN_REQUEST_DECIDED, BAN_TO_CONFIRM, BAN_CONFIRMED)
+NEWS = (BOUGHT_DESPITE, BAN_REQUESTED, BAN_REQUEST_DECIDED, BAN_TO_CONFIRM, BAN_CONFIRMED)
 
 
 def register() -> None:

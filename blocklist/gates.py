@@ -23,8 +23,9 @@ class BanGate(PurchaseGate):
         names = question.buyer.names()
         if not names:
             return ALLOWED
-        candidates = _candidates(tuple(names), question.placed)
-        against = findings(candidates.all(at=question.at, source=question.buyer.source_id, **names))
+        prepared = _candidates(tuple(names), question.placed_at is not None)
+        at = question.placed_at or question.at
+        against = findings(prepared.all(at=at, source=question.buyer.source_id, **names))
         if not against:
             return ALLOWED
         hit = against[0]

@@ -1,6 +1,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from customers.models import Customer, User
 from customers.models.order import OrderQuerySet
 from customers.signals import customer_merged, orders_identified, orders_imported
@@ -10,7 +12,7 @@ from .services.merges import tell_merged_bans
 
 
 def log_orders_despite_bans(sender: object, orders: OrderQuerySet, **kwargs: Any) -> None:
-    log_bought_despite(orders)
+    log_bought_despite(orders, at=timezone.now())
 
 
 def tell_bans_of_merged(sender: object, kept: Customer, by: User, at: datetime, **kwargs: Any) -> None:

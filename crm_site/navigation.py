@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-# The one entry that is no list.
+# The entries that are no lists.
 DESK = "desk"
+CHECK = "check"
 
 
 def stylesheet(request: HttpRequest) -> str:
@@ -72,6 +73,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ("blocklist.Appeal", "balance"),
                 ("customers.OrderHold", "pause_circle"),
                 ("blocklist.Attempt", "gpp_bad"),
+                (CHECK, "person_search"),
                 ("blocklist.MarketplaceTask", "checklist"),
                 ("blocklist.AccountLink", "link"),
                 ("blocklist.Exemption", "verified_user"),
@@ -110,6 +112,12 @@ def _items(request: HttpRequest, lists: list[tuple[str, str]]) -> list[dict[str,
         if label == DESK:
             if request.user.has_perm("customers.view_inquiry"):
                 items.append({"title": _("Reception desk"), "icon": icon, "link": reverse("desk")})
+            continue
+        if label == CHECK:
+            if request.user.has_perms(["blocklist.view_attempt", "customers.view_customer"]):
+                items.append(
+                    {"title": _("Check a buyer"), "icon": icon, "link": reverse("admin:blocklist_check_buyer")}
+                )
             continue
         model = apps.get_model(label)
         registered = admin.site.is_registered(model)

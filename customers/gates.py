@@ -47,7 +47,7 @@ class Door(models.TextChoices):
 class Question:
     """Who wants to buy what, and who asks: a member of the staff, a key, or a key that acts as one.
 
-    `placed`: a marketplace accepted the order at that moment, so the answer is only recorded.
+    `placed_at`: a marketplace accepted the order then, so the answer for that moment is only recorded.
     """
 
     buyer: Identity
@@ -55,7 +55,7 @@ class Question:
     at: datetime
     order_number: str = ""
     amount: Decimal | None = None
-    placed: bool = False
+    placed_at: datetime | None = None
     by: User | None = None
     key: ApiKey | None = None
 

@@ -25,7 +25,15 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
     work = {
         "Customers": ["Customers", "Orders", "Products", "Reviews", "Groups", "Levels", "Jobs"],
         "Service": ["Reception desk", "Inquiries", "Agents", "Quick replies", "Automatic replies", "Mutes"],
-        "Blocklist": ["Bans", "Orders to review", "Attempts to buy", "Exemptions", "Wordings"],
+        "Blocklist": [
+            "Bans",
+            "Ban requests",
+            "Orders to review",
+            "Attempts to buy",
+            "Check a buyer",
+            "Exemptions",
+            "Wordings",
+        ],
         "Messages": ["Broadcasts", "Deliveries"],
     }
     more = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model, Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -16,6 +16,7 @@ from customers.models import Customer, Order, OrderHold, OrderLine, Refund, User
 from .base import PanelAdmin, ReadOnlyInline
 from .cells import badge, moment, money
 from .customer_rows import linked_name, with_names
+from .order_entry import entry_view
 from .order_flags import MAY_EDIT, flag_view, memo_view, order_flag, with_right_to_edit
 from .order_holds import history
 from .staff import signed_in
@@ -47,6 +48,7 @@ class OrderAdmin(PanelAdmin):
     search_help_text = _("A whole order number")
     ordering = ("-ordered_at", "-pk")
     inlines = (OrderLineInline, RefundInline)
+    add_text = _("Enter an order")
     empty_list_text = _("No orders yet. Import a file, or a shop: python manage.py import_shop FORMAT PATH")
     facts = (
         "number",
@@ -92,7 +94,12 @@ class OrderAdmin(PanelAdmin):
         return own + super().get_urls()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+        return signed_in(request).has_perm("customers.add_order")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return entry_view(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:

@@ -35,6 +35,7 @@ EVENT_LABELS = {
     "customer.added": gettext_lazy("Customer added"),
     "customer.merged": gettext_lazy("Merged with another customer"),
     "order.changed": gettext_lazy("Order changed"),
+    "order.added": gettext_lazy("Order entered in the panel"),
     REVEALED: gettext_lazy("Contact data shown"),
 }
 # What other entries tell already, and who looked, which is nothing that happened to the customer.

@@ -101,10 +101,10 @@ def take_order(
     question = Question(
         buyer=buyer,
         door=door,
-        at=facts.ordered_at if placed else at,
+        at=at,
         order_number=facts.number,
         amount=facts.amount,
-        placed=placed,
+        placed_at=facts.ordered_at if placed else None,
         by=by,
         key=key,
     )
@@ -117,7 +117,9 @@ def take_order(
             return Intake(order=None, decision=decision, created=False)
         try:
             with transaction.atomic():
-                order = _record(facts, source=source, buyer=buyer, at=at)
+                order = _record(facts, source=source, buyer=buyer, at=at, by=None if key else by)
+                if door is Door.ENTRY:
+                    audit.record("order.added", Order.objects.filter(pk=order.pk), by=by, at=at)
                 if decision.outcome is Outcome.REVIEW and not placed:
                     hold_new(order, code=decision.code, at=at)
         except IntegrityError:
@@ -129,8 +131,8 @@ def take_order(
         return Intake(order=order, decision=decision, created=True)
 
 
-def _record(facts: OrderFacts, *, source: Source, buyer: Identity, at: datetime) -> Order:
-    customer = keep_customer(buyer, at=at)
+def _record(facts: OrderFacts, *, source: Source, buyer: Identity, at: datetime, by: User | None) -> Order:
+    customer = keep_customer(buyer, at=at, by=by)
     order = Order.objects.create(
         source=source,
         number=facts.number,

@@ -33,9 +33,10 @@ def source(db):
     return SourceFactory()
 
 
-def ask(source, *, at=NOON, placed=False, **named):
+def ask(source, *, placed=False, **named):
     buyer = Identity(source_id=source.pk, **named)
-    return gates.ask(Question(buyer=buyer, door=Door.CHECK, at=at, placed=placed))
+    when = {"at": NOON + 3 * HOUR, "placed_at": NOON} if placed else {"at": NOON}
+    return gates.ask(Question(buyer=buyer, door=Door.CHECK, **when))
 
 
 def answer(source, **named):
