@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -5,9 +6,10 @@ from django.utils import timezone
 
 from customers.models import Customer, User
 from customers.models.order import OrderQuerySet
-from customers.signals import customer_merged, orders_identified, orders_imported
+from customers.signals import accounts_changed, customer_merged, orders_identified, orders_imported
 
 from .services.attempts import log_bought_despite
+from .services.changes import note_due
 from .services.merges import tell_merged_bans
 
 
@@ -19,7 +21,12 @@ def tell_bans_of_merged(sender: object, kept: Customer, by: User, at: datetime, 
     tell_merged_bans(kept, by=by, at=at)
 
 
+def tell_changed_accounts(sender: object, customers: Collection[int], source_id: int, **kwargs: Any) -> None:
+    note_due(customers, source_id=source_id)
+
+
 def connect() -> None:
     orders_imported.connect(log_orders_despite_bans, dispatch_uid="blocklist.log_orders_despite_bans")
     orders_identified.connect(log_orders_despite_bans, dispatch_uid="blocklist.log_identified_orders_despite_bans")
     customer_merged.connect(tell_bans_of_merged, dispatch_uid="blocklist.tell_bans_of_merged")
+    accounts_changed.connect(tell_changed_accounts, dispatch_uid="blocklist.tell_changed_accounts")

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django_tasks import task_backends
 from django_tasks_db import DatabaseBackend
 
-from blocklist.services import ban_requests, confirmations, expiry
+from blocklist.services import ban_requests, changes, confirmations, expiry
 from crm_site.tasks import beat_as_worker
 from customers.imports import runs, uploads
 from customers.services import (
@@ -62,6 +62,7 @@ DUTIES = (
     Duty("keep agents' statuses", timedelta(seconds=15), lambda at: agents.keep_statuses(at=at)),
     Duty("remind of what waits for approval", timedelta(hours=2), lambda at: approvals.remind(at=at)),
     Duty("ask leads about mutes that end", timedelta(minutes=5), lambda at: mutes.ask_leads(at=at)),
+    Duty("tell of banned buyers' new accounts", timedelta(seconds=15), lambda at: changes.number_due(at=at)),
     Duty("note bans that have run out", timedelta(minutes=1), lambda at: expiry.expire_bans(at=at)),
     Duty("release held orders", timedelta(minutes=1), lambda at: order_holds.release_overdue(at=at)),
     Duty("pass on ban requests", timedelta(minutes=1), lambda at: ban_requests.pass_on_unanswered(at=at)),

@@ -30,3 +30,7 @@ orders_released = Signal()
 
 # An open order was closed here: `order`, `refund` (the Refund that asks its money back, or None), `by`, `at`.
 order_closed = Signal()
+
+# Customers who were known before got an account in a source, lost one there, or have another number or nick in one:
+# `customers` (ids), `source_id`.
+accounts_changed = Signal()

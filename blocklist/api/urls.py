@@ -3,6 +3,7 @@ from rest_framework.routers import SimpleRouter
 
 from .ban_requests import BanRequests
 from .bans import Bans, CustomerBans
+from .changes import BanChanges
 
 router = SimpleRouter(use_regex_path=False)
 router.register("bans", Bans, basename="ban")
@@ -11,5 +12,6 @@ router.register("ban-requests", BanRequests, basename="ban-request")
 urlpatterns = [
     path("customers/<int:pk>/ban/", CustomerBans.as_view({"post": "ban"}), name="customer-ban"),
     path("customers/<int:pk>/lift-ban/", CustomerBans.as_view({"post": "lift_ban"}), name="customer-lift-ban"),
+    path("bans/changes/", BanChanges.as_view({"get": "list"}), name="ban-changes"),
     path("", include(router.urls)),
 ]

@@ -17,6 +17,7 @@ from customers.services.people import (
     kept_key,
     usable_nick,
 )
+from customers.signals import accounts_changed
 
 from .loading import Loading
 
@@ -44,8 +45,12 @@ def keep_buyers(buyers: Sequence[ToldBuyer], loading: Loading) -> list[int | Non
     """
     found = find_customers([buyer.identity for buyer in buyers])
     update_rows(Customer, fill_regions(buyers, found), ["province", "city"])
-    ids = _make_customers(buyers, known_ids(buyers, found), loading)
-    loading.insert(Account, new_accounts(buyers, ids), source_id=loading.source.pk)
+    known = known_ids(buyers, found)
+    ids = _make_customers(buyers, known, loading)
+    accounts = new_accounts(buyers, ids)
+    loading.insert(Account, accounts, source_id=loading.source.pk)
+    if changed := {account.customer_id for account in accounts} & set(known):
+        accounts_changed.send(sender=Account, customers=changed, source_id=loading.source.pk)
     loading.insert(ContactValue, new_contacts(buyers, ids))
     return ids
 

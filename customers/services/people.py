@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from customers import identity
 from customers.identity import Identity
 from customers.models import Account, ContactValue, Customer, FormerNick, User
+from customers.signals import accounts_changed
 
 # in the order in which they are believed
 KINDS_THAT_NAME = (ContactValue.Kind.PHONE.value, ContactValue.Kind.EMAIL.value)
@@ -94,7 +95,7 @@ def keep_customer(buyer: Identity, *, at: datetime, by: User | None = None) -> C
 
 def _find_or_make(buyer: Identity, *, at: datetime, by: User | None) -> Customer | None:
     with transaction.atomic():
-        customer = find_customer(buyer)
+        customer = known = find_customer(buyer)
         if customer and by and not Customer.objects.editable_by(by).filter(pk=customer.pk).exists():
             return customer
         if customer is None:
@@ -102,7 +103,8 @@ def _find_or_make(buyer: Identity, *, at: datetime, by: User | None) -> Customer
             if not (account_number(buyer) or reachable):
                 return None
             customer = Customer.objects.create(registered_at=at)
-        _keep_account(customer, buyer, at=at)
+        if _keep_account(customer, buyer, at=at) and known:
+            accounts_changed.send(sender=Account, customers=[known.pk], source_id=buyer.source_id)
         _keep_contact_values(customer, buyer)
         return customer
 
@@ -128,22 +130,26 @@ def account_number(buyer: Identity) -> str:
     return buyer.external_id or usable_nick(buyer)
 
 
-def _keep_account(customer: Customer, buyer: Identity, *, at: datetime) -> None:
+def _keep_account(customer: Customer, buyer: Identity, *, at: datetime) -> bool:
+    """Return whether the account is new, or has another number or nick now."""
     number, nick = account_number(buyer), usable_nick(buyer)
     if not number:
-        return
+        return False
     account = find_account(buyer)
     if account is None:
         Account.objects.create(customer=customer, source_id=buyer.source_id, external_id=number, nick=nick)
-        return
-    if buyer.external_id and account.external_id != buyer.external_id:
+        return True
+    is_renumbered = bool(buyer.external_id) and account.external_id != buyer.external_id
+    if is_renumbered:
         account.external_id = buyer.external_id
         account.save(update_fields=["external_id"])
-    if nick and account.nick != nick:
+    is_renamed = bool(nick) and account.nick != nick
+    if is_renamed:
         if account.nick:
             FormerNick.objects.create(account=account, nick=account.nick, until_at=at)
         account.nick = nick
         account.save(update_fields=["nick"])
+    return is_renumbered or is_renamed
 
 
 def _keep_contact_values(customer: Customer, buyer: Identity) -> None:

@@ -36,6 +36,7 @@ from customers.models import (
     Review,
 )
 from customers.models.import_run import Imported
+from customers.signals import accounts_changed
 
 from . import audit
 from .contacts import REVEALED
@@ -232,6 +233,8 @@ def _delete(phase: Phase, ids: list[int], *, at: datetime, is_trial: bool) -> Co
     """Delete rows with their parts and refresh the figures of who keeps other orders; return how many, by kind."""
     gone: Counter[str] = Counter()
     buyers = list(Order.objects.filter(pk__in=ids).values_list("customer", flat=True)) if phase.model is Order else []
+    owners = Account.objects.filter(pk__in=ids if phase.model is Account else [])
+    lost = list(owners.values_list("source", "customer"))
     try:
         for model, key in (*phase.parts, (phase.model, "pk")):
             rows = model._default_manager.filter(**{f"{key}__in": ids})
@@ -244,4 +247,7 @@ def _delete(phase: Phase, ids: list[int], *, at: datetime, is_trial: bool) -> Co
         raise CannotGoOn(_("Somebody is at work on these rows. Revert the import once more.")) from error
     if not is_trial and (customers := {buyer for buyer in buyers if buyer}):
         refresh_trade_figures(Customer.objects.filter(pk__in=customers), at=at)
+    for source in {source for source, _owner in lost} if not is_trial else ():
+        who = {owner for where, owner in lost if where == source}
+        accounts_changed.send(sender=Account, customers=who, source_id=source)
     return gone

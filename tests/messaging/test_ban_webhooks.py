@@ -43,6 +43,7 @@ def test_endpoint_hears_of_a_ban_without_its_reasons(endpoint, manager):
     rows = WebhookDelivery.objects.order_by("pk")
     line = {
         "number": BanChange.objects.get().pk,
+        "cursor": str(BanChange.objects.get().pk),
         "kind": "set",
         "ban_id": set_ban.pk,
         "customer_id": customer.pk,
