@@ -8,7 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,9 +22,11 @@ from customers.models import (
     LevelChange,
     Mute,
     Order,
+    OrderHold,
     Review,
 )
 from customers.parts import TimelineEntry, TimelineSource, Viewer, parts
+from customers.services import order_holds
 from customers.services.contacts import REVEALED
 
 from .cells import moment, money, staff_name
@@ -36,8 +38,13 @@ EVENT_LABELS = {
     "customer.merged": gettext_lazy("Merged with another customer"),
     "order.changed": gettext_lazy("Order changed"),
     "order.added": gettext_lazy("Order entered in the panel"),
+    order_holds.HELD: gettext_lazy("Order held for review"),
+    order_holds.RELEASED: gettext_lazy("Order released"),
+    order_holds.CLOSED: gettext_lazy("Order closed"),
     REVEALED: gettext_lazy("Contact data shown"),
 }
+# What other entries tell already of an order.
+TOLD_OF_ORDERS = (order_holds.HELD, order_holds.RELEASED, order_holds.CLOSED)
 # What other entries tell already, and who looked, which is nothing that happened to the customer.
 TOLD_ELSEWHERE = ("customer.bound", "customer.level_set", REVEALED)
 
@@ -164,7 +171,72 @@ def _edits(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
 def _order_edits(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
     orders = Order.objects.filter(customer=customer, **viewer.own_source())
     rows = EventRow.objects.filter(model=Order._meta.label_lower, row_id__in=orders.values("pk"))
-    return rows.annotate(timeline_at=F("event__at"))
+    return rows.exclude(event__verb__in=TOLD_OF_ORDERS).annotate(timeline_at=F("event__at"))
+
+
+def _holds(customer: Customer, viewer: Viewer) -> QuerySet[OrderHold]:
+    orders = Order.objects.filter(customer=customer, **viewer.own_source())
+    return OrderHold.objects.filter(order__in=orders.values("pk"))
+
+
+def _held_orders(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    held: QuerySet[Any] = _holds(customer, viewer).annotate(timeline_at=F("held_at"))
+    return held
+
+
+def _show_held(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    return {
+        hold.pk: TimelineEntry(
+            title=_("Order %(number)s waits for review") % {"number": hold.order.number},
+            text=order_holds.hold_words(hold.code),
+            by=_by(hold.held_by),
+            url=hold.get_absolute_url(),
+            tone="warning",
+        )
+        for hold in OrderHold.objects.filter(pk__in=ids).select_related("order", "held_by")
+    }
+
+
+def _decided_holds(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    """But for those that were closed, of which the closing tells."""
+    decided = _holds(customer, viewer).filter(decided_at__isnull=False).exclude(outcome=OrderHold.Outcome.CLOSED)
+    told: QuerySet[Any] = decided.annotate(timeline_at=F("decided_at"))
+    return told
+
+
+def _show_decided(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    return {
+        hold.pk: TimelineEntry(
+            title=_("Order %(number)s: %(outcome)s")
+            % {"number": hold.order.number, "outcome": OrderHold.Outcome(hold.outcome).label},
+            text=hold.reason,
+            by=_by(hold.decided_by),
+            url=hold.get_absolute_url(),
+        )
+        for hold in OrderHold.objects.filter(pk__in=ids).select_related("order", "decided_by")
+    }
+
+
+def _closings(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    """Orders that were closed here, held or not."""
+    orders = Order.objects.filter(customer=customer, **viewer.own_source())
+    rows = EventRow.objects.filter(model=Order._meta.label_lower, row_id__in=orders.values("pk"))
+    return rows.filter(event__verb=order_holds.CLOSED).annotate(timeline_at=F("event__at"))
+
+
+def _show_closings(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    rows = EventRow.objects.filter(pk__in=ids).annotate(
+        number=Subquery(Order.objects.filter(pk=OuterRef("row_id")).values("number")[:1])
+    )
+    return {
+        row.pk: TimelineEntry(
+            title=_("Order %(number)s: closed by the staff") % {"number": row.number},
+            text=row.event.reason,
+            by=_by(row.event.by),
+            url=_event_url(row),
+        )
+        for row in rows.select_related("event__by")
+    }
 
 
 def _looks(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
@@ -210,9 +282,13 @@ def _source(name: str, label: Any, icon: str, rows: Any, show: Any, **others: st
 
 
 ORDERS = {"permission": "customers.view_order", "scope": "orders:read"}
+ORDER_ENTRIES = gettext_lazy("orders")
 EDITS = gettext_lazy("edits")
 SOURCES = [
-    _source("order", gettext_lazy("orders"), "receipt_long", _orders, _show_orders, **ORDERS),
+    _source("order", ORDER_ENTRIES, "receipt_long", _orders, _show_orders, **ORDERS),
+    _source("order_held", ORDER_ENTRIES, "pause_circle", _held_orders, _show_held, kind="order", **ORDERS),
+    _source("order_decided", ORDER_ENTRIES, "task_alt", _decided_holds, _show_decided, kind="order", **ORDERS),
+    _source("order_closed", ORDER_ENTRIES, "cancel", _closings, _show_closings, kind="order", **ORDERS),
     _source("review", gettext_lazy("reviews"), "reviews", _reviews, _show_reviews, permission="customers.view_review"),
     _source(
         "inquiry",
