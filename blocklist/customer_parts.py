@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +21,7 @@ from django_filters import BooleanFilter
 
 from customers.admin.cells import badge
 from customers.admin.staff import signed_in
-from customers.models import Customer, Deputyship
+from customers.models import Customer, Deputyship, Inquiry
 from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, ListColumn, parts
 
 from .admin import timeline_entries
@@ -29,6 +30,7 @@ from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
 from .admin.request_pages import request_state
 from .admin.undo import UNDO_BOX
+from .admin.why import why, why_banned, why_line
 from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
 from .services import bans, bulk_actions, open_orders, undo
 from .services.attempts import BOUGHT_DESPITE
@@ -48,7 +50,16 @@ NEWS = (BOUGHT_DESPITE, BAN_REQUESTED, BAN_REQUEST_DECIDED, BAN_TO_CONFIRM, BAN_
 
 def register() -> None:
     parts.filters["banned"] = banned_filter
-    parts.badges.append(Badge(name="banned", annotate=with_standing_ban, show=banned_badge))
+    parts.badges.append(
+        Badge(
+            name="banned",
+            annotate=with_standing_ban,
+            show=banned_badge,
+            url=ban_url,
+            tell=tell_ban,
+            mark=banned_mark,
+        )
+    )
     parts.badges.append(Badge(name="exempt", annotate=with_exemption, show=exempt_badge))
     parts.list_columns.append(
         ListColumn(
@@ -57,6 +68,7 @@ def register() -> None:
             annotate=with_right_to_ban,
             show=ban_link,
             is_last=True,
+            show_in_talk=ban_link,
         )
     )
     parts.bulk_actions += BULK_ACTIONS
@@ -94,13 +106,17 @@ def _filter_banned(customers: CustomerQuerySet, name: str, value: bool) -> Custo
 
 
 def with_standing_ban(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
-    """Who is banned until when, by whom and why."""
+    """Who is banned since and until when, by whom and why."""
     standing = Ban.objects.standing(at).filter(customer=OuterRef("pk"))
+    full_name = Trim(Concat("by__first_name", Value(" "), "by__last_name"))
     return customers.annotate(
         ban_id=Subquery(standing.values("pk")[:1]),
         ban_type=Subquery(standing.values("type")[:1]),
+        banned_since=Subquery(standing.values("started_at")[:1]),
         ban_until=Subquery(standing.values("until")[:1]),
-        banned_by=Subquery(standing.values("by__username")[:1]),
+        banned_by=Subquery(
+            standing.annotate(called=Coalesce(NullIf(full_name, Value("")), "by__username")).values("called")[:1]
+        ),
     )
 
 
@@ -135,13 +151,26 @@ def exported_ban(customer: Any) -> datetime | str:
 def banned_badge(customer: Any) -> SafeString | str:
     if customer.ban_id is None:
         return ""
-    title = _("%(type)s, banned by %(user)s, %(until)s") % {
-        "type": Ban.Type(customer.ban_type).label,
-        "user": customer.banned_by,
-        "until": _until(customer.ban_until, "DATETIME_FORMAT"),
-    }
     text = _("banned") if customer.ban_until is None else _("banned %(until)s") % {"until": _until(customer.ban_until)}
-    return format_html('<span class="crm-badge is-danger" title="{}">{}</span>', title, text)
+    return badge(text, kind="danger", title=_sentence(customer))
+
+
+def ban_url(customer: Any) -> str:
+    return reverse("admin:blocklist_ban_change", args=[customer.ban_id]) if customer.ban_id else ""
+
+
+def tell_ban(customer: Any) -> SafeString | str:
+    return why_line(_sentence(customer), ban_url(customer)) if customer.ban_id else ""
+
+
+def banned_mark(customer: Any) -> SafeString | str:
+    return badge(_("by a banned buyer"), kind="warning", title=_sentence(customer)) if customer.ban_id else ""
+
+
+def _sentence(customer: Any) -> str:
+    return why_banned(
+        by=customer.banned_by, type=customer.ban_type, since=customer.banned_since, until=customer.ban_until
+    )
 
 
 def with_exemption(customers: CustomerQuerySet, request: HttpRequest, at: datetime) -> CustomerQuerySet:
@@ -152,14 +181,15 @@ def exempt_badge(customer: Any) -> SafeString | str:
     return badge(_("exempt"), kind="success") if customer.is_exempt else ""
 
 
-def _until(until: datetime | None, format: str = "DATE_FORMAT") -> str:
-    if until is None:
-        return _("without end")
-    return _("until %(date)s") % {"date": date_format(timezone.localtime(until), format)}
+def _until(until: datetime) -> str:
+    return _("until %(date)s") % {"date": date_format(timezone.localtime(until), "DATE_FORMAT")}
 
 
-def ban_link(customer: Any, request: HttpRequest) -> SafeString:
-    """The link at the right of every row; without the right it is grey, says why, and leads to the page that does."""
+def ban_link(customer: Any, request: HttpRequest, inquiry: Inquiry | None = None) -> SafeString:
+    """The link at the right of every row; without the right it is grey, says why, and leads to the page that does.
+
+    Beside a conversation it names that, so that what was said last becomes evidence.
+    """
     if customer.ban_id is None:
         text, name, may = _("Ban purchase"), "admin:blocklist_ban_customer", customer.may_ban
         why_not = "" if may else bans.why_may_not_ban(customer, signed_in(request), is_deputy=customer.is_deputy)
@@ -169,7 +199,10 @@ def ban_link(customer: Any, request: HttpRequest) -> SafeString:
         standing = Ban(customer=customer, by_manager=customer.ban_by_manager, **decided)
         why_not = "" if may else bans.why_may_not_lift(standing, signed_in(request))
     kind = "is-off" if why_not else "is-danger" if customer.ban_id is None else "is-plain"
-    address = f"{reverse(name, args=[customer.pk])}?{urlencode({'next': request.get_full_path()})}"
+    query = {"next": request.get_full_path()}
+    if inquiry and customer.ban_id is None:
+        query["inquiry"] = str(inquiry.pk)
+    address = f"{reverse(name, args=[customer.pk])}?{urlencode(query)}"
     return format_html('<a class="crm-button is-small {}" href="{}" title="{}">{}</a>', kind, address, why_not, text)
 
 
@@ -194,7 +227,9 @@ def _requests(customer: Customer, request: HttpRequest, at: datetime) -> dict[st
 
 
 def _standing_ban(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    ban = Ban.objects.standing(at).filter(customer=customer).select_related("by", "lifted_by").first()
     return {
-        "ban": Ban.objects.standing(at).filter(customer=customer).select_related("by").first(),
+        "ban": ban,
+        "why": why(ban) if ban else "",
         "ban_request": BanRequest.objects.open().filter(customer=customer).select_related("by").first(),
     }

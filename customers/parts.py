@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .admin.bulk_forms import BulkForm
     from .gates import Decision
-    from .models import ApiKey, Customer, Job, Product, User
+    from .models import ApiKey, Customer, Inquiry, Job, Product, User
     from .models.customer import CustomerQuerySet
     from .services.customer_jobs import CustomersKind
     from .services.jobs import JobKind
@@ -41,17 +41,27 @@ class Badge:
     name: str
     annotate: Annotate
     show: Callable[[Customer], SafeString | str]
+    # Where it leads, if the name that it stands beside is no link itself.
+    url: Callable[[Customer], str] | None = None
+    # The same in a line of its own, with a link, for pages about him, an order, a message or a review of his.
+    tell: Callable[[Customer], SafeString | str] | None = None
+    # What marks what he wrote, such as a review.
+    mark: Callable[[Customer], SafeString | str] | None = None
 
 
 @dataclass(frozen=True)
 class ListColumn:
-    """A column of the customer list. The one that is last stands at the right of every row, and on his own page."""
+    """A column of the customer list. The one that is last stands at the right of every row, and on his own page.
+
+    Beside a conversation with him `show_in_talk(customer, request, inquiry)` stands there instead, where there is one.
+    """
 
     name: str
     label: StrOrPromise
     annotate: Annotate
     show: Callable[[Customer, HttpRequest], SafeString | str]
     is_last: bool = False
+    show_in_talk: Callable[[Customer, HttpRequest, Inquiry], SafeString | str] | None = None
 
 
 @dataclass(frozen=True)

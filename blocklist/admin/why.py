@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -25,8 +26,18 @@ def why(ban: Ban) -> SafeString:
     if ban.ended_at is not None and ban.lifted_by is not None:
         told = {"user": staff_name(ban.lifted_by), "date": moment(ban.ended_at)}
         lifted = " " + _("Lifted by %(user)s on %(date)s.") % told
-    link = format_html('<a class="crm-link" href="{}">{}</a>', ban.get_absolute_url(), str(ban))
-    return format_html('<span class="crm-why">{}{} {}</span>', sentence, lifted, link)
+    return why_line(sentence + lifted, ban.get_absolute_url())
+
+
+def why_line(sentence: str, url: str) -> SafeString:
+    """The sentence with a link to the entry."""
+    link = format_html('<a class="crm-link" href="{}">{}</a>', url, _("entry"))
+    return format_html('<span class="crm-why">{} {}</span>', sentence, link)
+
+
+def standing_bans_url() -> str:
+    """Where each of the bans that stand now tells why."""
+    return reverse("admin:blocklist_ban_changelist", query={"standing": "yes"})
 
 
 def until_shown(until: datetime | None) -> str:

@@ -5,7 +5,7 @@ from .ban_request import BanRequest
 from .change import BanChange, DueChange
 from .evidence import Evidence
 from .exemption import Exemption
-from .link import AccountLink, LinkMember, banned_by_link
+from .link import AccountLink, LinkMember, ban_then, banned_by_link
 from .marketplace_task import MarketplaceTask
 from .order_choice import OrderChoice
 from .standing import awaiting_ban, candidates
@@ -29,6 +29,7 @@ __all__ = [
     "Watch",
     "Wording",
     "awaiting_ban",
+    "ban_then",
     "bannable_by",
     "banned",
     "banned_by_link",

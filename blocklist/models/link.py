@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -158,6 +159,18 @@ class LinkMember(models.Model):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
+
+
+def ban_then(*, customer: str, at: str) -> Coalesce:
+    """The id of the ban that was in force on the customer of an outer row at its moment, lifted since or not.
+
+    Without one it is that of somebody to whom confirmed links tie him. `customer` and `at` are columns of the row.
+    """
+    bans = Ban.objects.in_force(OuterRef(at)).order_by("-started_at", "-pk")
+    cluster = LinkMember.objects.filter(customer=OuterRef(OuterRef(OuterRef(customer)))).values("cluster")
+    mates = LinkMember.objects.filter(cluster__in=cluster).values("customer")
+    own, linked = bans.filter(customer=OuterRef(customer)), bans.filter(customer__in=mates)
+    return Coalesce(Subquery(own.values("pk")[:1]), Subquery(linked.values("pk")[:1]))
 
 
 def banned_by_link(customers: CustomerQuerySet, *, at: datetime) -> CustomerQuerySet:

@@ -73,24 +73,36 @@ def _names(customers: list[int], request: HttpRequest, *, at: datetime) -> list[
     return [(row.pk, customer_name(row)) for row in rows]
 
 
-def card_of(customer: Customer, request: HttpRequest, *, at: datetime) -> dict[str, Any]:
-    """What the card tells of one customer; a fixed number of queries."""
+def card_of(
+    customer: Customer, request: HttpRequest, *, at: datetime, inquiry: Inquiry | None = None
+) -> dict[str, Any]:
+    """What the card tells of one customer, perhaps beside a conversation with him; a fixed number of queries."""
     user = signed_in(request)
     row = with_columns(Customer.objects.filter(pk=customer.pk), request, at).get()
     bind_to_me = giving(row, request)["bind_to_me"]
     inquiries = Inquiry.objects.running().visible_to(user).filter(customer=row)
+    running = inquiries.first() if user.has_perm("customers.view_inquiry") else None
     return {
         "row": row,
         "row_name": customer_name(row),
-        "row_actions": [column.show(row, request) for column in parts.list_columns if column.is_last],
+        "row_actions": _row_actions(row, request, inquiry or running),
         "boxes": [render_to_string(box.template, box.context(row, request, at), request) for box in parts.card_boxes],
         "answers": answers(row, at=at),
         "figures": figures(row),
         "orders": last_orders(row, SHOWN_ORDERS, request) if user.has_perm("customers.view_order") else None,
-        "inquiry": inquiries.first() if user.has_perm("customers.view_inquiry") else None,
+        "inquiry": running,
         "bind_to_me": bind_to_me,
         "advice": _advice(row, bind_to_me, user_id=user.pk),
     }
+
+
+def _row_actions(row: Customer, request: HttpRequest, inquiry: Inquiry | None) -> list[SafeString | str]:
+    """What can be done about him; beside a conversation it may refer to that."""
+    return [
+        column.show_in_talk(row, request, inquiry) if inquiry and column.show_in_talk else column.show(row, request)
+        for column in parts.list_columns
+        if column.is_last
+    ]
 
 
 def _advice(customer: Customer, bind_to_me: Agent | None, *, user_id: int) -> str:

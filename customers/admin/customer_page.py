@@ -19,7 +19,7 @@ from .binding_forms import AgentForm
 from .cells import moment, money
 from .customer_contacts import contacts_context
 from .customer_notes import notes_context
-from .customer_rows import customer_name, with_columns
+from .customer_rows import customer_name, notices, with_columns
 from .customer_timeline import timeline_context
 from .order_flags import order_flag
 from .staff import signed_in
@@ -35,6 +35,7 @@ def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> 
     return {
         "row": row,
         "row_name": customer_name(row),
+        "notices": notices(row),
         "row_actions": [column.show(row, request) for column in parts.list_columns if column.is_last],
         "figures": figures(row),
         "accounts": _accounts(row),

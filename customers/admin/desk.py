@@ -189,7 +189,7 @@ def _conversation(request: HttpRequest, inquiry: Inquiry, *, at: datetime) -> di
     side = None
     if request.user.has_perm("customers.view_customer"):
         seen = Customer.objects.visible_to(user).filter(pk=inquiry.customer_id).first()
-        side = card_of(seen, request, at=at) | {"inquiry": None} if seen else None
+        side = card_of(seen, request, at=at, inquiry=inquiry) | {"inquiry": None} if seen else None
     may_mute = own and may_answer and not mutes.why_may_not_mute(inquiry.customer, agent=own, user=user)
     shown = {
         "inquiry": inquiry,

@@ -28,7 +28,7 @@ from customers.services.routing_words import sentence
 from .base import Chip, PanelChangeList, ReadOnlyAdmin
 from .binding_forms import AgentForm
 from .cells import NOTHING, moment
-from .customer_rows import customer_name, with_names
+from .customer_rows import customer_name, notices, with_names
 from .inquiry_badges import rating_badge, state_badge
 from .staff import signed_in
 from .talk import talk
@@ -150,6 +150,7 @@ def inquiry_page(request: HttpRequest, inquiry: Inquiry, form: AnswerForm, *, at
         "rating_badge": rating_badge(rating),
         "customer": customer,
         "customer_name": customer_name(customer),
+        "notices": notices(customer),
         "card_url": f"{reverse('card')}?{urlencode({'customer': customer.pk})}",
         "said": talk(inquiry, user),
         "form": form if may_answer and not inquiry.is_closed() else None,

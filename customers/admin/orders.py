@@ -15,7 +15,7 @@ from customers.models import Customer, Order, OrderHold, OrderLine, Refund, User
 
 from .base import PanelAdmin, ReadOnlyInline
 from .cells import badge, moment, money
-from .customer_rows import linked_name, with_names
+from .customer_rows import linked_name, told_name, with_names
 from .order_entry import entry_view
 from .order_flags import MAY_EDIT, flag_view, memo_view, order_flag, with_right_to_edit
 from .order_holds import history
@@ -53,7 +53,7 @@ class OrderAdmin(PanelAdmin):
     facts = (
         "number",
         "source",
-        "buyer",
+        "buyer_told",
         "status_badge",
         "close_reason",
         "amount_shown",
@@ -109,6 +109,10 @@ class OrderAdmin(PanelAdmin):
     @admin.display(description=_("customer"))
     def buyer(self, order: Order) -> SafeString | str:
         return linked_name(order.customer)
+
+    @admin.display(description=_("customer"))
+    def buyer_told(self, order: Order) -> SafeString:
+        return told_name(order.customer)
 
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, order: Order) -> SafeString:

@@ -14,13 +14,13 @@ from customers.models import Customer, Review
 
 from .base import ReadOnlyAdmin
 from .cells import moment
-from .customer_rows import linked_name, with_names
+from .customer_rows import linked_name, marks, told_name, with_names
 from .staff import of_seen_customers
 
 
 @admin.register(Review)
 class ReviewAdmin(ReadOnlyAdmin):
-    """Reviews of earlier orders still come in from banned buyers; the badge beside the name says so."""
+    """Reviews of earlier orders still come in from banned buyers; a mark says so."""
 
     list_display = ("stars", "words", "buyer", "product", "reviewed")
     list_select_related = ("product",)
@@ -28,7 +28,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     search_fields = ("order__number__exact",)
     search_help_text = gettext_lazy("A whole order number")
     ordering = ("-pk",)
-    fields = ("stars", "title", "text", "buyer", "order", "product", "source", "asked_at", "reviewed_at")
+    fields = ("stars", "title", "text", "buyer_told", "order", "product", "source", "asked_at", "reviewed_at")
     empty_list_text = gettext_lazy("No reviews yet. Import a shop: python manage.py import_shop FORMAT PATH")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
@@ -45,12 +45,17 @@ class ReviewAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description=gettext_lazy("review"))
-    def words(self, review: Review) -> str:
-        return Truncator(" ".join(filter(None, [review.title, review.text]))).chars(70) or _("without words")
+    def words(self, review: Review) -> SafeString:
+        said = Truncator(" ".join(filter(None, [review.title, review.text]))).chars(70) or _("without words")
+        return format_html("{} {}", said, marks(review.customer))
 
     @admin.display(description=gettext_lazy("customer"))
     def buyer(self, review: Review) -> SafeString | str:
         return linked_name(review.customer)
+
+    @admin.display(description=gettext_lazy("customer"))
+    def buyer_told(self, review: Review) -> SafeString:
+        return format_html("{}{}", marks(review.customer), told_name(review.customer))
 
     @admin.display(description=gettext_lazy("reviewed at"), ordering="reviewed_at")
     def reviewed(self, review: Review) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from blocklist.admin.why import standing_bans_url
 from customers.admin.base import PanelAdmin
 from customers.admin.cells import NOTHING, moment, staff_name
 from customers.admin.staff import signed_in
@@ -219,7 +220,7 @@ class BroadcastAdmin(PanelAdmin):
             "counts": counts,
             "audience": number(counts.audience),
             "receiving": number(counts.receiving),
-            "excluded": [(Delivery.Reason(reason).label, number(count)) for reason, count in counts.excluded.items()],
+            "excluded": [_excluded(reason, count) for reason, count in counts.excluded.items()],
             "sample": filled_for(broadcast, called(nick_of(receiver)) if receiver else "{nick}"),
         }
         return self._render(request, "preview", broadcast, context)
@@ -284,6 +285,12 @@ class BroadcastAdmin(PanelAdmin):
     def _refused(self, request: HttpRequest, why: str) -> TemplateResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Not allowed"), "why": why}
         return TemplateResponse(request, "admin/messaging/broadcast/refused.html", context, status=403)
+
+
+def _excluded(reason: str, count: int) -> tuple[str, str, str]:
+    """Why so many get nothing, and where one finds out more."""
+    url = standing_bans_url() if reason == Delivery.Reason.BANNED else ""
+    return str(Delivery.Reason(reason).label), number(count), url
 
 
 def filled_for(broadcast: Broadcast, nick: str) -> dict[str, str]:

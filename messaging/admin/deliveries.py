@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Case, Prefetch, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.paginator import InfinitePaginator
 
-from customers.admin.base import ReadOnlyAdmin
+from blocklist.admin.why import why
+from blocklist.models import Ban, ban_then
+from customers.admin.base import PanelChangeList, ReadOnlyAdmin
 from customers.admin.cells import NOTHING, moment
 from customers.admin.customer_rows import linked_name, with_names
 from customers.admin.staff import of_seen_customers
@@ -24,6 +26,20 @@ from messaging.rendering import title
 
 from .figures import delivery_badge, figures
 
+WITH_BANS = [Delivery.Reason.BANNED, Delivery.Reason.LINKED]
+
+
+class LedgerList(PanelChangeList):
+    """The list with the bans behind its exclusions, in one query."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        bans = _bans().in_bulk([row.ban_then for row in rows if row.ban_then])
+        for row in rows:
+            row.ban = bans.get(row.ban_then)
+        self.result_list = rows
+
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
@@ -31,6 +47,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     list_display = ("customer_link", "state_shown", "why_not", "settled", "broadcast_link")
     list_display_links = None
+    fields = ("customer_link", "state_shown", "why_not", "planned_at", "settled", "broadcast_link")
     list_filter = ("state", "reason")
     ordering = ("-pk",)
     search_fields = ("customer",)  # shows the box; what it finds is the customers' own search
@@ -43,6 +60,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     class Media:
         css = {"all": ["messaging/messaging.css"]}
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LedgerList]:
+        return LedgerList
+
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         return self.list_display[:-1] if "broadcast" in request.GET else self.list_display
 
@@ -53,7 +73,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         customers = with_names(Customer.objects.all(), request, timezone.now())
         rows = of_seen_customers(Delivery.objects.select_related("broadcast__product"), request)
-        return rows.prefetch_related(Prefetch("customer", customers))
+        by_ban = When(reason__in=WITH_BANS, then=ban_then(customer="customer", at="settled_at"))
+        return rows.annotate(ban_then=Case(by_ban)).prefetch_related(Prefetch("customer", customers))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
@@ -88,8 +109,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return delivery_badge(delivery)
 
     @admin.display(description=gettext_lazy("why not"))
-    def why_not(self, delivery: Delivery) -> str:
-        return delivery.get_reason_display() or NOTHING
+    def why_not(self, delivery: Any) -> SafeString | str:
+        """The stored reason; where it was a ban, the one that stood when the row was settled, whatever became of it."""
+        reason = delivery.get_reason_display() or NOTHING
+        ban = _ban_then(delivery)
+        return format_html('{}<br><span class="crm-hint">{}</span>', reason, why(ban)) if ban else reason
 
     @admin.display(description=gettext_lazy("settled"))
     def settled(self, delivery: Delivery) -> str:
@@ -98,3 +122,15 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("broadcast"))
     def broadcast_link(self, delivery: Delivery) -> SafeString:
         return format_html('<a href="{}">{}</a>', delivery.broadcast.get_absolute_url(), title(delivery.broadcast))
+
+
+def _bans() -> QuerySet[Ban]:
+    return Ban.objects.select_related("by", "lifted_by")
+
+
+def _ban_then(delivery: Any) -> Ban | None:
+    """The ban behind the exclusion; the list has it ready."""
+    if hasattr(delivery, "ban"):
+        found: Ban | None = delivery.ban
+        return found
+    return _bans().filter(pk=delivery.ban_then).first() if delivery.ban_then else None

@@ -37,7 +37,8 @@ def test_card_of_a_banned_buyer_says_why_by_whom_until_when_and_what_to_do(sign_
     day = timezone.localtime(until).strftime("%Y-%m-%d")
     said = [
         "extortion",
-        f"By ming, until {day}",
+        "Banned by ming on ",
+        f"until {day}",
         "He cannot buy. Answer his questions",
         "Lift ban",
         "This is your customer.",

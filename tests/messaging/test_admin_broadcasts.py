@@ -212,7 +212,10 @@ def test_preview_shows_exact_counts_and_the_message_of_a_receiver(sign_in, manag
     context = sign_in(manager).get(door("preview", draft)).context
 
     assert (context["counts"].audience, context["counts"].receiving) == (3, 1)
-    assert [(str(reason), count) for reason, count in context["excluded"]] == [("banned", "1"), ("no account", "1")]
+    assert context["excluded"] == [
+        ("banned", "1", "/admin/blocklist/ban/?standing=yes"),
+        ("no account", "1", ""),
+    ]
     assert context["sample"] == {"nick": "willow", "subject": "Silk scarf", "body": "Hello willow, at 88.00"}
 
 
