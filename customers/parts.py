@@ -82,6 +82,7 @@ class BulkAction:
     """An entry of the action menu of the customer list: its page asks by the form, then starts a job of the kind.
 
     Whoever lacks one of the permissions does not see it. `template` shows the fields where plain ones do not suffice.
+    `instead` is what its page offers for the same customers where some would be refused.
     """
 
     kind: type[CustomersKind]
@@ -89,6 +90,7 @@ class BulkAction:
     permissions: tuple[str, ...]
     template: str = "admin/customers/bulk/fields.html"
     is_danger: bool = False
+    instead: type[CustomersKind] | None = None
 
 
 @dataclass(frozen=True)

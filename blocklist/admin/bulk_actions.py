@@ -13,7 +13,7 @@ from blocklist.services import bulk_actions
 from customers.admin.bulk_forms import BulkForm
 from customers.parts import BulkAction
 
-from .forms import BanForm, LiftForm
+from .forms import BanForm, LiftForm, RequestedBanForm
 from .open_order_forms import for_all
 
 
@@ -34,6 +34,13 @@ class BulkBanForm(BulkForm, BanForm):
         return {**chosen, "until": until.isoformat() if until else ""}
 
 
+class BulkRequestForm(BulkForm, RequestedBanForm):
+    last_day = None
+
+    def parameters(self, at: datetime) -> dict[str, Any]:
+        return {"type": self.cleaned_data["type"], "note": self.cleaned_data["note"], "days": self.days()}
+
+
 class BulkLiftForm(BulkForm, LiftForm):
     def parameters(self, at: datetime) -> dict[str, Any]:
         return {"reason": self.cleaned_data["reason"]}
@@ -46,6 +53,8 @@ BULK_ACTIONS = [
         ("blocklist.view_ban",),
         template="admin/blocklist/bulk_ban_fields.html",
         is_danger=True,
+        instead=bulk_actions.RequestBans,
     ),
+    BulkAction(bulk_actions.RequestBans, BulkRequestForm, ("blocklist.add_banrequest",)),
     BulkAction(bulk_actions.LiftBans, BulkLiftForm, ("blocklist.view_ban",)),
 ]

@@ -84,8 +84,8 @@ class LiftForm(forms.Form):
     )
 
 
-class BanRequestForm(SingleBanForm):
-    """What is asked for with a ban request: the same, for a number of days from the decision on."""
+class RequestedBanForm(BanForm):
+    """What is asked for with a ban request: for a number of days from the decision on."""
 
     duration = forms.ChoiceField(
         label=gettext_lazy("How long, from the decision on"),
@@ -97,6 +97,12 @@ class BanRequestForm(SingleBanForm):
 
     def days(self) -> int | None:
         return int(self.cleaned_data["duration"]) if self.cleaned_data["duration"] else None
+
+
+class BanRequestForm(RequestedBanForm, SingleBanForm):
+    """The request about one customer."""
+
+    last_day = None  # type: ignore[assignment]
 
 
 class DecisionForm(forms.Form):

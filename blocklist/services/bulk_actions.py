@@ -14,6 +14,7 @@ from blocklist.models import Ban, bannable_by, banned
 from customers.models import Job, User
 from customers.services.customer_jobs import BulkKind
 
+from .ban_requests import request_ban
 from .bans import ban_purchases, lift_bans
 from .open_orders import KEEP_ALL
 
@@ -58,6 +59,36 @@ class BanPurchases(BulkKind):
         return f"{self.label}: {Ban.Type(type_).label}" if type_ in Ban.Type.values else str(self.label)
 
 
+class RequestBans(BulkKind):
+    """Asks for each by a request of its own, as one would one by one, so for at most BANS_AT_ONCE.
+
+    Parameters: `type`, `note`, `days` (None: without end).
+    """
+
+    name = "request_bans"
+    label = gettext_lazy("Request a ban")
+    refusals = {
+        "standing": gettext_lazy("is banned already"),
+        "may_ban": gettext_lazy("you may ban yourself; nobody has to be asked"),
+        "too_many": gettext_lazy("too many to ask for at once: each request is decided by itself"),
+    }
+
+    def refused(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> dict[str, CustomerQuerySet]:
+        standing, may_ban = banned(customers, at=at), bannable_by(by, at=at)
+        asked = customers.exclude(pk__in=standing.values("pk")).exclude(pk__in=may_ban.values("pk"))
+        is_too_many = asked.order_by().values("pk")[settings.BANS_AT_ONCE : settings.BANS_AT_ONCE + 1]
+        return {
+            "standing": standing,
+            "may_ban": customers.filter(pk__in=may_ban.values("pk")),
+            "too_many": customers if is_too_many else customers.none(),
+        }
+
+    def apply(self, customers: CustomerQuerySet, *, job: Job, by: User, at: datetime) -> None:
+        asked = {name: job.parameters[name] for name in ("type", "note", "days")}
+        for customer in customers.select_related("agent").order_by("pk"):  # BANS_AT_ONCE at most
+            request_ban(customer, **asked, by=by, at=at)
+
+
 class LiftBans(BulkKind):
     """Parameters: `reason`."""
 
@@ -82,4 +113,4 @@ class LiftBans(BulkKind):
         lift_bans(customers, reason=job.parameters["reason"], by=by, at=at, job=job)
 
 
-KINDS: tuple[type[BulkKind], ...] = (BanPurchases, LiftBans)
+KINDS: tuple[type[BulkKind], ...] = (BanPurchases, RequestBans, LiftBans)

@@ -145,6 +145,15 @@ def _forecast_context(action: BulkAction, forecast: customer_jobs.Forecast) -> d
     }
 
 
+def _instead(request: HttpRequest, action: BulkAction, query: str) -> dict[str, Any]:
+    """Another action that is offered for the same customers, to whoever has its permissions."""
+    other = next((other for other in parts.bulk_actions if other.kind is action.instead), None)
+    if other is None or not signed_in(request).has_perms(other.permissions):
+        return {}
+    url = reverse("admin:customers_customer_bulk", args=[other.kind.name])
+    return {"instead": {"label": other.kind.label, "url": f"{url}?{query}"}}
+
+
 def _page(request: HttpRequest, action: BulkAction, form: BulkForm, context: dict[str, Any]) -> TemplateResponse:
     values = list_address(request).all_values
     shown = {
@@ -158,6 +167,7 @@ def _page(request: HttpRequest, action: BulkAction, form: BulkForm, context: dic
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across") or "0",
         "conditions": _filters(request).conditions(),
+        **_instead(request, action, query_of(values)),
         **context,
     }
     return TemplateResponse(request, "admin/customers/bulk/page.html", shown)

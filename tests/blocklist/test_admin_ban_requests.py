@@ -240,6 +240,55 @@ def test_the_customer_list_tells_a_deputy_outside_his_dates(customer, agent, oth
     assert "only within the dates that a manager has approved" in page.text
 
 
+# Asking for several at once -------------------------------------------------------------------------------------------
+
+
+def bulk(name):
+    return reverse("admin:customers_customer_bulk", args=[name])
+
+
+def chosen(*customers, **values):
+    return {"_selected_action": [customer.pk for customer in customers], **values}
+
+
+def test_the_page_of_a_bulk_ban_offers_to_ask_for_those_who_are_not_one_s_own(customer, agent, other_agent, sign_in):
+    own = CustomerFactory(agent=other_agent)
+    client = sign_in(other_agent.user)
+
+    mixed = client.post(bulk("ban_purchases"), chosen(customer, own))
+    all_own = client.post(bulk("ban_purchases"), chosen(own))
+    asking = client.post(bulk("request_bans"), chosen(customer, own))
+
+    assert [bulk("request_bans") in page.text for page in (mixed, all_own)] == [True, False]
+    assert (asking.context["allowed"], asking.context["refused"]) == (
+        "1",
+        [("you may ban yourself; nobody has to be asked", "1")],
+    )
+
+
+def test_several_are_asked_for_by_a_request_each(customer, agent, other_agent, sign_in, now):
+    second, own, banned = (CustomerFactory(agent=of) for of in (agent, other_agent, agent))
+    BanFactory(customer=banned, by=agent.user)
+    values = chosen(customer, second, own, banned, confirm="yes", **{**FORM, "duration": "7", "note": "a gang"})
+
+    sign_in(other_agent.user).post(bulk("request_bans"), values)
+
+    rows = BanRequest.objects.order_by("customer").values_list("customer", "by", "days", "note", "shown_to")
+    told = (other_agent.user.pk, 7, "a gang", agent.user.pk)
+    assert list(rows) == [(customer.pk, *told), (second.pk, *told)]
+
+
+def test_more_than_the_set_number_at_once_are_not_asked_for(agent, other_agent, sign_in, settings):
+    settings.BANS_AT_ONCE = 2
+    customers = [CustomerFactory(agent=agent) for _number in range(3)]
+
+    page = sign_in(other_agent.user).post(bulk("request_bans"), chosen(*customers))
+    sign_in(other_agent.user).post(bulk("request_bans"), chosen(*customers, confirm="yes", **FORM))
+
+    assert "too many to ask for at once" in page.text
+    assert not BanRequest.objects.exists()
+
+
 # Confirming bans of good customers -----------------------------------------------------------------------------------
 
 

@@ -56,6 +56,7 @@ def test_menu_offers_what_one_may_do(agent, sign_in):
             "change_level",
             "export",
             "ban_purchases",
+            "request_bans",
             "lift_bans",
         ],
         ["add_to_groups", "remove_from_groups", "change_level"],
