@@ -35,6 +35,7 @@ from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
 from .services import bans, bulk_actions, open_orders, undo
 from .services.attempts import BOUGHT_DESPITE
 from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
+from .services.link_proposals import FindLinks
 from .services.merges import MERGE_PARTS
 from .services.request_news import BAN_REQUEST_DECIDED, BAN_REQUESTED
 
@@ -76,6 +77,7 @@ def register() -> None:
         ExportColumn("banned", gettext_lazy("banned until"), exported_ban, annotate=with_ban_to_export)
     )
     parts.job_kinds.update({kind.name: kind for kind in (*bulk_actions.KINDS, *undo.KINDS)})
+    parts.job_kinds[FindLinks.name] = FindLinks
     parts.job_boxes.append(UNDO_BOX)
     parts.boxes.append(Box(name="ban_requests", template="admin/blocklist/customer_requests.html", context=_requests))
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))

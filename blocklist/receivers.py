@@ -5,11 +5,19 @@ from typing import Any
 from django.utils import timezone
 
 from customers.models import Customer, User
+from customers.models.customer import CustomerQuerySet
 from customers.models.order import OrderQuerySet
-from customers.signals import accounts_changed, customer_merged, orders_identified, orders_imported
+from customers.signals import (
+    accounts_changed,
+    customer_merged,
+    customers_told,
+    orders_identified,
+    orders_imported,
+)
 
 from .services.attempts import log_bought_despite
 from .services.changes import note_due
+from .services.link_proposals import propose_links
 from .services.merges import tell_merged_bans
 
 
@@ -25,8 +33,13 @@ def tell_changed_accounts(sender: object, customers: Collection[int], source_id:
     note_due(customers, source_id=source_id)
 
 
+def propose_links_of_told(sender: object, customers: CustomerQuerySet, at: datetime, **kwargs: Any) -> None:
+    propose_links(customers, at=at)
+
+
 def connect() -> None:
     orders_imported.connect(log_orders_despite_bans, dispatch_uid="blocklist.log_orders_despite_bans")
     orders_identified.connect(log_orders_despite_bans, dispatch_uid="blocklist.log_identified_orders_despite_bans")
+    customers_told.connect(propose_links_of_told, dispatch_uid="blocklist.propose_links_of_told")
     customer_merged.connect(tell_bans_of_merged, dispatch_uid="blocklist.tell_bans_of_merged")
     accounts_changed.connect(tell_changed_accounts, dispatch_uid="blocklist.tell_changed_accounts")

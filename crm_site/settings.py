@@ -199,6 +199,8 @@ BULK_BAN_UNDONE_WITHIN = timedelta(minutes=env.float("BULK_BAN_UNDONE_WITHIN_MIN
 ORDERS_HELD_FOR = timedelta(hours=env.float("ORDERS_HELD_HOURS", default=12))
 # An address of more customers than this (a pick-up station, a dormitory) names nobody.
 ADDRESS_OF_AT_MOST = env.int("ADDRESS_OF_AT_MOST", default=3)
+# A phone, an e-mail or a nick of more customers than this (a forwarder, a made-up value) proposes no account link.
+CONTACT_OF_AT_MOST = env.int("CONTACT_OF_AT_MOST", default=20)
 # A piece of evidence is at most this large.
 EVIDENCE_BYTES = env.int("EVIDENCE_MEGABYTES", default=10) * 1_000_000
 

@@ -9,6 +9,9 @@ orders_imported = Signal()
 # Orders whose buyer was unknown when they were recorded and is known now: `orders` (a queryset), `source`.
 orders_identified = Signal()
 
+# Something was told of customers that may tie them to others: `customers` (a queryset), `at`.
+customers_told = Signal()
+
 # Jobs wait for a worker. Sent when the transaction that wrote them has committed.
 work_waiting = Signal()
 

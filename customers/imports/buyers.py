@@ -17,7 +17,7 @@ from customers.services.people import (
     kept_key,
     usable_nick,
 )
-from customers.signals import accounts_changed
+from customers.signals import accounts_changed, customers_told
 
 from .loading import Loading
 
@@ -47,11 +47,14 @@ def keep_buyers(buyers: Sequence[ToldBuyer], loading: Loading) -> list[int | Non
     update_rows(Customer, fill_regions(buyers, found), ["province", "city"])
     known = known_ids(buyers, found)
     ids = _make_customers(buyers, known, loading)
-    accounts = new_accounts(buyers, ids)
+    accounts, contacts = new_accounts(buyers, ids), new_contacts(buyers, ids)
     loading.insert(Account, accounts, source_id=loading.source.pk)
     if changed := {account.customer_id for account in accounts} & set(known):
         accounts_changed.send(sender=Account, customers=changed, source_id=loading.source.pk)
-    loading.insert(ContactValue, new_contacts(buyers, ids))
+    loading.insert(ContactValue, contacts)
+    if told := {account.customer_id for account in accounts} | {contact.customer_id for contact in contacts}:
+        customers = Customer.objects.filter(pk__in=told)
+        customers_told.send(sender=Customer, customers=customers, at=loading.run.started_at)
     return ids
 
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from customers import identity
 from customers.identity import Identity
 from customers.models import Account, ContactValue, Customer, FormerNick, User
-from customers.signals import accounts_changed
+from customers.signals import accounts_changed, customers_told
 
 # in the order in which they are believed
 KINDS_THAT_NAME = (ContactValue.Kind.PHONE.value, ContactValue.Kind.EMAIL.value)
@@ -103,9 +103,13 @@ def _find_or_make(buyer: Identity, *, at: datetime, by: User | None) -> Customer
             if not (account_number(buyer) or reachable):
                 return None
             customer = Customer.objects.create(registered_at=at)
-        if _keep_account(customer, buyer, at=at) and known:
+        is_account_news = _keep_account(customer, buyer, at=at)
+        is_contact_news = _keep_contact_values(customer, buyer)
+        if is_account_news and known:
             accounts_changed.send(sender=Account, customers=[known.pk], source_id=buyer.source_id)
-        _keep_contact_values(customer, buyer)
+        if is_account_news or is_contact_news:
+            told = Customer.objects.filter(pk=customer.pk)
+            customers_told.send(sender=Customer, customers=told, at=at)
         return customer
 
 
@@ -152,7 +156,8 @@ def _keep_account(customer: Customer, buyer: Identity, *, at: datetime) -> bool:
     return is_renumbered or is_renamed
 
 
-def _keep_contact_values(customer: Customer, buyer: Identity) -> None:
+def _keep_contact_values(customer: Customer, buyer: Identity) -> bool:
+    """Return whether there is a new value."""
     told = {
         (kind, key): value
         for kind, value in buyer.contact_values().items()
@@ -165,3 +170,4 @@ def _keep_contact_values(customer: Customer, buyer: Identity) -> None:
         if (kind, key) not in known
     ]
     ContactValue.objects.bulk_create(new, ignore_conflicts=True)
+    return bool(new)
