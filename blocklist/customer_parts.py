@@ -26,6 +26,7 @@ from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, 
 
 from .admin import timeline_entries
 from .admin.answers import CAN_BUY, WHY_DECIDED
+from .admin.appeals import appeal_address, appeals_of
 from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
 from .admin.request_pages import request_state
@@ -33,6 +34,7 @@ from .admin.undo import UNDO_BOX
 from .admin.why import why, why_banned, why_line
 from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
 from .services import bans, bulk_actions, open_orders, undo
+from .services.appeals import APPEAL_DECIDED, APPEAL_OPENED
 from .services.attempts import BOUGHT_DESPITE
 from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
 from .services.link_proposals import FindLinks
@@ -46,7 +48,15 @@ if TYPE_CHECKING:
 SHOWN_BANS = 5
 SHOWN_REQUESTS = 5
 
-NEWS = (BOUGHT_DESPITE, BAN_REQUESTED, BAN_REQUEST_DECIDED, BAN_TO_CONFIRM, BAN_CONFIRMED)
+NEWS = (
+    BOUGHT_DESPITE,
+    BAN_REQUESTED,
+    BAN_REQUEST_DECIDED,
+    BAN_TO_CONFIRM,
+    BAN_CONFIRMED,
+    APPEAL_OPENED,
+    APPEAL_DECIDED,
+)
 
 
 def register() -> None:
@@ -81,6 +91,7 @@ def register() -> None:
     parts.job_boxes.append(UNDO_BOX)
     parts.boxes.append(Box(name="ban_requests", template="admin/blocklist/customer_requests.html", context=_requests))
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
+    parts.boxes.append(Box(name="appeals", template="admin/blocklist/appeal/box.html", context=appeals_of))
     parts.boxes.append(Box(name="exemption", template="admin/blocklist/exemption/box.html", context=exemption_of))
     parts.notification_kinds.update({kind.name: kind for kind in NEWS})
     parts.merge_parts += MERGE_PARTS
@@ -233,5 +244,6 @@ def _standing_ban(customer: Customer, request: HttpRequest, at: datetime) -> dic
     return {
         "ban": ban,
         "why": why(ban) if ban else "",
+        "appeal_address": appeal_address(customer, request) if ban else "",
         "ban_request": BanRequest.objects.open().filter(customer=customer).select_related("by").first(),
     }

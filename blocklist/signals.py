@@ -7,5 +7,8 @@ ban_set = Signal()
 ban_lifted = Signal()
 ban_expired = Signal()
 
+# A decision on an appeal: `appeal`, `at`.
+appeal_decided = Signal()
+
 # Lines of the changes feed that were written just now: `lines` (a queryset), `at`.
 changes_noted = Signal()

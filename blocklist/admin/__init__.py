@@ -1,3 +1,3 @@
-from . import attempts, ban_requests, bans, exemptions, wordings
+from . import appeals, attempts, ban_requests, bans, exemptions, wordings
 
-__all__ = ["attempts", "ban_requests", "bans", "exemptions", "wordings"]
+__all__ = ["appeals", "attempts", "ban_requests", "bans", "exemptions", "wordings"]

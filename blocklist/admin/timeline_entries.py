@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from blocklist.models import Attempt, Ban, BanRequest, Exemption
+from blocklist.models import Appeal, Attempt, Ban, BanRequest, Exemption
 from customers.admin.cells import moment, money, staff_name
 from customers.models import Customer
 from customers.parts import TimelineEntry, TimelineSource, Viewer
@@ -165,6 +165,46 @@ def _show_decisions(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
     }
 
 
+def _appeals(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    return Appeal.objects.filter(customer=customer).annotate(timeline_at=F("opened_at"))
+
+
+def _decided_appeals(customer: Customer, viewer: Viewer, at: datetime) -> QuerySet[Any]:
+    return Appeal.objects.filter(customer=customer, decided_at__isnull=False).annotate(timeline_at=F("decided_at"))
+
+
+def _show_appeals(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    rows = Appeal.objects.filter(pk__in=ids).select_related("opened_by")
+    return {
+        row.pk: TimelineEntry(
+            title=_("Appeal opened"), text=row.text, by=staff_name(row.opened_by), url=row.get_absolute_url()
+        )
+        for row in rows
+    }
+
+
+def _show_decided_appeals(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
+    rows = Appeal.objects.filter(pk__in=ids).select_related("decided_by")
+    return {
+        row.pk: TimelineEntry(
+            title=_("Appeal: %(state)s") % {"state": row.get_state_display()},
+            text=row.answer,
+            by=staff_name(row.decided_by),
+            url=row.get_absolute_url(),
+            tone="success" if row.state == Appeal.State.OVERTURNED else "",
+        )
+        for row in rows
+    }
+
+
+APPEALS: dict[str, Any] = {
+    "kind": "appeal",
+    "label": gettext_lazy("appeals"),
+    "icon": "balance",
+    "permission": "blocklist.view_appeal",
+    "scope": "appeals:read",
+}
+
 SOURCES = [
     TimelineSource(name="ban_request", rows=_requests, show=_show_requests, **REQUESTS),
     TimelineSource(name="ban_request_decided", rows=_decided_requests, show=_show_decisions, **REQUESTS),
@@ -183,4 +223,6 @@ SOURCES = [
     ),
     TimelineSource(name="exemption", rows=_exemptions, show=_show_exemptions, **EXEMPTIONS),
     TimelineSource(name="exemption_ended", rows=_ended_exemptions, show=_show_ended_exemptions, **EXEMPTIONS),
+    TimelineSource(name="appeal", rows=_appeals, show=_show_appeals, **APPEALS),
+    TimelineSource(name="appeal_decided", rows=_decided_appeals, show=_show_decided_appeals, **APPEALS),
 ]

@@ -9,6 +9,7 @@ from blocklist.models import Ban, BanChange, MarketplaceTask
 from blocklist.signals import ban_lifted, ban_set
 from customers.models import User
 
+from .appeals_of_lifted import close_appeals
 from .changes import note_changes
 from .confirmations import ask_to_confirm
 from .marketplace_tasks import add_tasks
@@ -31,4 +32,5 @@ def follow_lifts(bans: BanQuerySet, *, by: User, at: datetime) -> None:
     """Of bans that were lifted just now. The caller holds the exclusive intake lock."""
     note_changes(bans, BanChange.Kind.LIFTED, at=at)
     add_tasks(bans, MarketplaceTask.Action.UNBLOCK, at=at)
+    close_appeals(bans, by=by, at=at)
     ban_lifted.send(sender=Ban, bans=bans, by=by, at=at)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from customers import locks
 from customers.identity import Identity
-from customers.models import Agent, Attachment, Customer, Inquiry, InquiryMessage, InquiryNote, Source, User
+from customers.models import Account, Agent, Attachment, Customer, Inquiry, InquiryMessage, InquiryNote, Source, User
 from customers.signals import message_answered
 
 from . import audit
@@ -107,6 +107,41 @@ def answer(
         inquiry.save(update_fields=["first_reply_at", "state", "waiting_since"])
         bind_by_answer(Customer.objects.filter(pk=inquiry.customer_id), by=by, at=at)
         return _say(inquiry, Author.AGENT, text, at=at, attachments=attachments, user=by, send_key=send_key)
+
+
+def tell(
+    customer: Customer,
+    *,
+    text: str,
+    by: User,
+    at: datetime,
+    inquiry: Inquiry | None = None,
+    source: Source | None = None,
+) -> InquiryMessage | None:
+    """Write a service message to the customer, such as a decision that he waits for, also to one who is banned.
+
+    It stands in that inquiry, else in his latest one; for whoever never asked, in one that is closed at once. Nobody
+    is bound, nothing is routed, and the buyer waits for an answer as before. None where no source knows him.
+    The right to write it is the caller's.
+    """
+    with transaction.atomic():
+        locks.route_alone()
+        said_in = inquiry or Inquiry.objects.filter(customer=customer).order_by("-last_message_at", "-pk").first()
+        if said_in is None:
+            account = Account.objects.filter(customer=customer).select_related("source").order_by("pk").first()
+            source = source or (account.source if account else None)
+            if source is None:
+                return None
+            said_in = Inquiry.objects.create(
+                customer=customer,
+                source=source,
+                state=State.CLOSED,
+                routed_reason=Reason.GIVEN,
+                opened_at=at,
+                closed_at=at,
+                last_message_at=at,
+            )
+        return _say(said_in, Author.AGENT, text, at=at, user=by)
 
 
 def close(inquiry: Inquiry, *, by: User, at: datetime, result: str = "", note: str = "") -> None:

@@ -7,6 +7,7 @@ from django.core.files.base import ContentFile
 from django.urls import get_resolver
 from django.utils import timezone
 
+from blocklist.models import Appeal, Attempt, BanRequest, Evidence, MarketplaceTask, Wording
 from customers.models import (
     Agent,
     Attachment,
@@ -37,13 +38,17 @@ from tests.factories import (
     BroadcastFactory,
     CustomerFactory,
     EndpointFactory,
+    ExemptionFactory,
     GroupFactory,
+    HeldOrderFactory,
     InquiryFactory,
+    LinkFactory,
     OrderFactory,
     ProductFactory,
     ReviewFactory,
     RobotFactory,
     UserFactory,
+    WatchFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -133,7 +138,7 @@ def theirs(lead, manager, other_agent, tmp_path):
         "closedday": ClosedDay.objects.create(agent=other_agent, day="2026-03-05"),
         "event": Event.objects.create(verb="customer.changed", at=NOON, by=lead),
         "user": other_agent.user,
-        "ban": BanFactory(customer=customer),
+        **_blocklist(customer, twin, other_agent),
         "broadcast": BroadcastFactory(),
         "endpoint": endpoint,
         "robot": RobotFactory(),
@@ -142,6 +147,30 @@ def theirs(lead, manager, other_agent, tmp_path):
         ),
     }
     return {name: row.pk for name, row in rows.items()} | {"first": customer.pk, "second": twin.pk}
+
+
+def _blocklist(customer, twin, agent):
+    """What the blocklist knows of the customer."""
+    ban = BanFactory(customer=customer)
+    at, by = timezone.now(), agent.user
+    evidence = Evidence(ban=ban, name="a.png", media_type="image/png", size=1, sha256="0" * 64, added_at=at)
+    evidence.file.save("a", ContentFile(b"a"))
+    account = customer.accounts.get()
+    return {
+        "ban": ban,
+        "evidence": evidence,
+        "watch": WatchFactory(customer=customer),
+        "banrequest": BanRequest.objects.create(customer=twin, type="other", by=by, created_at=at, shown_at=at),
+        "appeal": Appeal.objects.create(ban=ban, customer=customer, text="x", opened_by=by, opened_at=at),
+        "exemption": ExemptionFactory(customer=customer),
+        "accountlink": LinkFactory(first=customer, second=twin),
+        "attempt": Attempt.objects.create(
+            at=at, outcome="refuse", code="x", door="check", source=account.source, customer=customer, ban=ban
+        ),
+        "marketplacetask": MarketplaceTask.objects.create(ban=ban, account=account, action="block", created_at=at),
+        "orderhold": HeldOrderFactory(customer=customer).holds.get(),
+        "wording": Wording.objects.create(purpose="refusal", language="en", text="x", changed_at=at, changed_by=by),
+    }
 
 
 def addressed(route, rows):
@@ -154,6 +183,7 @@ def addressed(route, rows):
     noun = {"segments": "views", "inquiries": "inquiry"}.get(noun, noun)
     own = rows.get(noun, rows.get(noun.removesuffix("s"), 10**6))
     told = {"pk": own, "object_id": own, "id": own, "name": "export", "kind": "customer", "content_type_id": 1} | rows
+    told |= {"purpose": "advice", "type": "abuse", "language": "en"}
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(told[found[1]]), route)
 
 
@@ -175,6 +205,7 @@ BODIES = {
 # What every agent sees of the shop, whoever serves the customers in it.
 SHOP_WIDE = {
     "agent-detail": ["get"],
+    "blocklist_wording_history": ["get", "post"],
     "customers_agent_change": ["get"],
     "customers_agent_history": ["get", "post"],
     "customers_group_change": ["get"],
@@ -193,6 +224,7 @@ SHOP_WIDE = {
 MISSING = "/admin/"
 # Nothing has a page of its own here: the list that they lead to asks for the right.
 LEADS_TO_A_LIST = {
+    "blocklist_wording_change",
     "customers_duplicate_change",
     "customers_levelrule_change",
     "customers_mute_change",

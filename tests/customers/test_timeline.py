@@ -39,9 +39,11 @@ KINDS = [
     "edit",
     "broadcast",
     "opt_out",
+    "ban_request",
     "ban",
     "attempt",
     "exemption",
+    "appeal",
 ]
 
 
@@ -164,7 +166,9 @@ def test_timeline_is_narrowed_to_kinds(customer, agent, manager):
     assert found == {
         **{kind: [kind] for kind in KINDS},
         "mute": [],
+        "ban_request": [],
         "exemption": [],
+        "appeal": [],
         "broadcast": ["delivery"],
         "opt_out": ["opt_out_ended", "opt_out"],
         "ban": ["ban_over", "ban", "ban_lifted", "ban"],
