@@ -24,13 +24,15 @@ from customers.admin.staff import signed_in
 from customers.models import Customer, Deputyship, Inquiry
 from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, ListColumn, parts
 
-from .admin import timeline_entries
+from .admin import timeline_entries, watch_timeline
 from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.appeals import appeal_address, appeals_of
 from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
 from .admin.request_pages import request_state
 from .admin.undo import UNDO_BOX
+from .admin.watch_page import card_note, watch_box
+from .admin.watch_state import watch_badge, watch_filter, with_watch
 from .admin.why import why, why_banned, why_line
 from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
 from .services import bans, bulk_actions, open_orders, undo
@@ -40,6 +42,7 @@ from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
 from .services.link_proposals import FindLinks
 from .services.merges import MERGE_PARTS
 from .services.request_news import BAN_REQUEST_DECIDED, BAN_REQUESTED
+from .services.watches import WATCH_PROPOSED
 
 if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
@@ -56,11 +59,13 @@ NEWS = (
     BAN_CONFIRMED,
     APPEAL_OPENED,
     APPEAL_DECIDED,
+    WATCH_PROPOSED,
 )
 
 
 def register() -> None:
     parts.filters["banned"] = banned_filter
+    parts.filters["watch"] = watch_filter
     parts.badges.append(
         Badge(
             name="banned",
@@ -71,6 +76,7 @@ def register() -> None:
             mark=banned_mark,
         )
     )
+    parts.badges.append(Badge(name="watched", annotate=with_watch, show=watch_badge))
     parts.badges.append(Badge(name="exempt", annotate=with_exemption, show=exempt_badge))
     parts.list_columns.append(
         ListColumn(
@@ -92,19 +98,21 @@ def register() -> None:
     parts.boxes.append(Box(name="ban_requests", template="admin/blocklist/customer_requests.html", context=_requests))
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.boxes.append(Box(name="appeals", template="admin/blocklist/appeal/box.html", context=appeals_of))
+    parts.boxes.append(Box(name="watch", template="admin/blocklist/watch/box.html", context=watch_box))
     parts.boxes.append(Box(name="exemption", template="admin/blocklist/exemption/box.html", context=exemption_of))
     parts.notification_kinds.update({kind.name: kind for kind in NEWS})
     parts.merge_parts += MERGE_PARTS
     parts.level_holds.append(
         LevelHold(name="banned", label=gettext_lazy("banned"), of=lambda customers, at: banned(customers, at=at))
     )
-    parts.timeline += timeline_entries.SOURCES
+    parts.timeline += [*timeline_entries.SOURCES, *watch_timeline.SOURCES]
     parts.contactability.append(CAN_BUY)
     parts.decisions.append(WHY_DECIDED)
     parts.hold_reasons.update({code.value: code.label for code in Attempt.Code})
     parts.hold_reasons[open_orders.BANNED] = gettext_lazy("the buyer was banned")
     parts.hold_entries.append(open_orders.entries_of_holds)
     parts.customer_counts.append(CustomerCount(name="banned", label=gettext_lazy("banned"), count=_count_banned))
+    parts.card_boxes.append(Box(name="watch", template="admin/blocklist/watch/card.html", context=card_note))
     parts.card_boxes.append(Box(name="ban", template="admin/blocklist/card_ban.html", context=_standing_ban))
 
 

@@ -198,6 +198,7 @@ class WatchFactory(factory.django.DjangoModelFactory):
     started_at = NOON
     by = factory.SubFactory(UserFactory, role="manager")
     confirmed_at = factory.SelfAttribute("started_at")
+    confirmed_by = factory.SelfAttribute("by")
 
 
 class ExemptionFactory(factory.django.DjangoModelFactory):

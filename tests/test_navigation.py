@@ -27,7 +27,9 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
         "Service": ["Reception desk", "Inquiries", "Agents", "Quick replies", "Automatic replies", "Mutes"],
         "Blocklist": [
             "Bans",
+            "Watch list",
             "Ban requests",
+            "Appeals",
             "Orders to review",
             "Attempts to buy",
             "Check a buyer",

@@ -1,3 +1,3 @@
-from . import appeals, attempts, ban_requests, bans, exemptions, wordings
+from . import appeals, attempts, ban_requests, bans, exemptions, watches, wordings
 
-__all__ = ["appeals", "attempts", "ban_requests", "bans", "exemptions", "wordings"]
+__all__ = ["appeals", "attempts", "ban_requests", "bans", "exemptions", "watches", "wordings"]

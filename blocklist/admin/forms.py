@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
@@ -31,6 +30,8 @@ DURATIONS = [
 
 class BanForm(forms.Form):
     """Type and confirm suffice. `until(at)` is the end that was chosen, None for without end."""
+
+    no_last_day = gettext_lazy("Choose the last day of the ban.")
 
     type = forms.ChoiceField(
         label=gettext_lazy("Type"),
@@ -58,7 +59,7 @@ class BanForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         if values.get("duration") == "date" and not values.get("last_day") and "last_day" not in self.errors:
-            self.add_error("last_day", _("Choose the last day of the ban."))
+            self.add_error("last_day", self.no_last_day)
         return values
 
     def until(self, at: datetime) -> datetime | None:
@@ -76,6 +77,32 @@ class SingleBanForm(BanForm):
     without_talk = forms.BooleanField(
         label=gettext_lazy("Do not attach the conversation"), required=False, widget=UnfoldBooleanWidget
     )
+
+
+class WatchForm(BanForm):
+    """What is asked of a watch."""
+
+    no_last_day = gettext_lazy("Choose the last day of the watch.")
+    last_day = forms.DateField(
+        label=gettext_lazy("Last day of the watch"),
+        required=False,
+        validators=DAYS,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        help_text=gettext_lazy("Only for “until a date”; the day itself is still watched."),
+    )
+
+
+class BriefWatchForm(WatchForm):
+    """For who may watch only briefly: there is no choice but a day."""
+
+    duration = forms.ChoiceField(
+        label=gettext_lazy("How long"), choices=[("1", gettext_lazy("24 hours"))], widget=UnfoldAdminSelectWidget
+    )
+    last_day = None  # type: ignore[assignment]  # so Django leaves a field out
+
+
+class EndWatchForm(forms.Form):
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
 
 
 class LiftForm(forms.Form):

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Expression, F, OuterRef, Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
@@ -28,6 +29,10 @@ class WatchQuerySet(models.QuerySet["Watch"]):
     def confirmed(self) -> WatchQuerySet:
         """Those that a person stands for: the gate holds the orders of these. The others only advise the staff."""
         return self.filter(confirmed_at__isnull=False)
+
+    def proposed(self) -> WatchQuerySet:
+        """Those of a rule that no person has confirmed."""
+        return self.filter(confirmed_at__isnull=True)
 
 
 class Watch(models.Model):
@@ -102,6 +107,12 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:blocklist_watch_change", args=[self.pk])
+
+    def is_confirmed(self) -> bool:
+        return self.confirmed_at is not None
 
     def is_standing(self, at: datetime) -> bool:
         return self.ended_at is None and (self.until is None or self.until > at)
