@@ -35,7 +35,7 @@ from .admin.watch_page import card_note, watch_box
 from .admin.watch_state import watch_badge, watch_filter, with_watch
 from .admin.why import why, why_banned, why_line
 from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
-from .services import bans, bulk_actions, open_orders, undo
+from .services import ban_exports, bans, bulk_actions, open_orders, undo
 from .services.appeals import APPEAL_DECIDED, APPEAL_OPENED
 from .services.attempts import BOUGHT_DESPITE
 from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
@@ -92,7 +92,7 @@ def register() -> None:
     parts.export_columns.append(
         ExportColumn("banned", gettext_lazy("banned until"), exported_ban, annotate=with_ban_to_export)
     )
-    parts.job_kinds.update({kind.name: kind for kind in (*bulk_actions.KINDS, *undo.KINDS)})
+    parts.job_kinds.update({kind.name: kind for kind in (*bulk_actions.KINDS, *undo.KINDS, *ban_exports.KINDS)})
     parts.job_kinds[FindLinks.name] = FindLinks
     parts.job_boxes.append(UNDO_BOX)
     parts.boxes.append(Box(name="ban_requests", template="admin/blocklist/customer_requests.html", context=_requests))

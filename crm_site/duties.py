@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django_tasks import task_backends
 from django_tasks_db import DatabaseBackend
 
-from blocklist.services import ban_requests, changes, confirmations, expiry, link_proposals
+from blocklist.services import ban_lists, ban_requests, changes, confirmations, expiry, link_proposals
 from crm_site.tasks import beat_as_worker
 from customers.imports import runs, uploads
 from customers.services import (
@@ -73,6 +73,7 @@ DUTIES = (
     Duty("delete settled webhooks", timedelta(days=1), lambda at: outbox.delete_settled(at=at)),
     Duty("end imports that were killed", timedelta(minutes=1), lambda at: runs.end_killed(at=at)),
     Duty("throw away old uploads", timedelta(days=1), lambda at: uploads.throw_away_old(at=at)),
+    Duty("throw away old blocklists", timedelta(hours=1), lambda at: ban_lists.throw_away_old(at=at)),
     Duty("remove old exports", timedelta(hours=1), lambda at: exports.remove_old_exports(at=at)),
     Duty("look for duplicates", timedelta(days=1), lambda at: merges.look_for_duplicates(at=at)),
     Duty("look for account links", timedelta(days=1), lambda at: link_proposals.look_for_links(at=at)),

@@ -24,6 +24,7 @@ from customers.admin.staff import of_seen_customers, signed_in
 from customers.models import Customer
 from customers.row_ids import row_id
 
+from . import ban_lists
 from .ban_page import add_evidence_view, ban_page, check_evidence_view, evidence_view
 from .ban_pages import ask_view, ban_view, lift_view
 from .ban_state import state_badge
@@ -142,6 +143,11 @@ class BanAdmin(ReadOnlyAdmin):
             ("evidence/<int:pk>/", "blocklist_evidence", evidence_view),
             ("evidence/<int:pk>/check/", "blocklist_evidence_check", check_evidence_view),
             ("job/<int:pk>/undo/", "blocklist_undo_job", undo_view),
+            ("import/", "blocklist_list_upload", ban_lists.upload_view),
+            ("import/template/", "blocklist_list_template", ban_lists.template_view),
+            ("import/<int:source>/<str:token>/", "blocklist_list_preview", ban_lists.preview_view),
+            ("import/<int:source>/<str:token>/rejects/", "blocklist_list_rejects", ban_lists.rejects_view),
+            ("export/", "blocklist_export", ban_lists.export_view),
         ]
         own = [path(route, self.admin_site.admin_view(view), name=name) for route, name, view in doors]
         return own + super().get_urls()

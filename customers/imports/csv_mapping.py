@@ -26,11 +26,11 @@ def guess_kind(header: Sequence[str]) -> str:
 
 def guess(kind: str, header: Sequence[str]) -> dict[str, str]:
     """{our field: their column}, as far as the names tell; a column stands for one field at most."""
-    names = {_folded(column): column for column in reversed(header) if column}
+    names = {folded(column): column for column in reversed(header) if column}
     mapping: dict[str, str] = {}
     for field, one in KINDS[kind].fields.items():
         spellings = (field, *one.english, *one.chinese)
-        found = next((names[key] for key in map(_folded, spellings) if key in names), None)
+        found = next((names[key] for key in map(folded, spellings) if key in names), None)
         if found and found not in mapping.values():
             mapping[field] = found
     return mapping
@@ -107,5 +107,5 @@ def template(kind: str, *, chinese: bool) -> str:
     return content.getvalue()
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()

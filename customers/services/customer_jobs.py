@@ -63,6 +63,8 @@ class BulkKind(CustomersKind):
     """
 
     approve_permission: ClassVar[str] = ""
+    # Customers whom it is applied to in one transaction; None: as many as are written at a time.
+    stretch: ClassVar[int | None] = None
 
     def needs_approval(self, job: Job, *, by: User, at: datetime) -> bool:
         """Whether a second person has to agree, now that it is known who is meant."""
@@ -83,7 +85,9 @@ class BulkKind(CustomersKind):
         if job.approved_at is None and self.needs_approval(job, by=by, at=at):
             self._have_approved(job, by=by, at=at)
         waiting = JobRow.objects.filter(job=job, state=JobRow.State.WAITING)
-        stretch = list(waiting.order_by("customer").values_list("customer", flat=True)[: settings.WRITE_BATCH])
+        stretch = list(
+            waiting.order_by("customer").values_list("customer", flat=True)[: self.stretch or settings.WRITE_BATCH]
+        )
         if not stretch:
             return False
         self._apply(job, stretch, by=by, at=at)

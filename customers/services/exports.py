@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,40 +44,68 @@ class ExportCustomers(CustomersKind):
     most_at_once = 5_000
 
     def run(self, job: Job, *, clock: Callable[[], datetime]) -> None:
-        by, form = asker(job), job.parameters["format"]
-        if form not in SHEETS:
-            raise ValidationError({"format": _("A file is csv or xlsx.")})
+        by = asker(job)
         if not by.has_perm("customers.export_customer"):
             raise PermissionDenied(_("You may not export customers."))
         customers = chosen_customers(job.parameters, by=by)
         job.total, job.done_count = _count(customers), 0
-        folder = settings.DATA_DIR / FOLDER
-        folder.mkdir(mode=0o700, exist_ok=True)
-        unfinished = folder / f"{job.pk}-{job.token}.part"
-        try:
-            sheet = _written(unfinished, customers, job=job, by=by, clock=clock)
-            unfinished.rename(unfinished.with_suffix(sheet.suffix))
-        finally:
-            unfinished.unlink(missing_ok=True)
-        job.result_path = f"{FOLDER}/{unfinished.stem}{sheet.suffix}"
-        names = sorted(job.parameters.get("filter", {}))
-        with transaction.atomic():
-            reason = f"{job.done_count} rows, {form}"
-            itself = Job.objects.filter(pk=job.pk)
-            audit.record("customer.exported", itself, by=by, at=clock(), fields=names, reason=reason)
+        columns = export_columns(by)
+        head = [capfirst(str(column.label)) for column in columns]
+        rows = (
+            [[column.value(customer) for column in columns] for customer in stretch]
+            for stretch in _stretches(customers, columns, at=clock())
+        )
+        fields = sorted(job.parameters.get("filter", {}))
+        write_export(job, head, rows, verb="customer.exported", fields=fields, by=by, clock=clock)
 
     def describe(self, job: Job) -> str:
         return _("Export as %(format)s") % {"format": str(job.parameters.get("format", "")).upper()}
 
 
-def _written(path: Path, customers: CustomerQuerySet, *, job: Job, by: User, clock: Callable[[], datetime]) -> Sheet:
-    """Write the customers into the file, in stretches of ascending ids, so that memory stays flat."""
-    columns = export_columns(by)
-    path.touch(mode=0o600)
-    head = [capfirst(str(column.label)) for column in columns]
+def write_export(
+    job: Job,
+    head: Sequence[str],
+    stretches: Iterable[Sequence[Sequence[Cell]]],
+    *,
+    verb: str,
+    by: User,
+    clock: Callable[[], datetime],
+    fields: Sequence[str] = (),
+) -> None:
+    """Write rows, stretch by stretch, into the file of a long job, count them, and record that they went out.
+
+    Raises ValidationError for a `format` that no file has.
+    """
+    form = job.parameters["format"]
+    if form not in SHEETS:
+        raise ValidationError({"format": _("A file is csv or xlsx.")})
+    folder = settings.DATA_DIR / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    unfinished = folder / f"{job.pk}-{job.token}.part"
+    try:
+        unfinished.touch(mode=0o600)
+        sheet = _written(unfinished, head, stretches, job=job, clock=clock)
+        unfinished.rename(unfinished.with_suffix(sheet.suffix))
+    finally:
+        unfinished.unlink(missing_ok=True)
+    job.result_path = f"{FOLDER}/{unfinished.stem}{sheet.suffix}"
+    with transaction.atomic():
+        reason = f"{job.done_count} rows, {form}"
+        audit.record(verb, Job.objects.filter(pk=job.pk), by=by, at=clock(), fields=fields, reason=reason)
+
+
+def _written(
+    path: Path,
+    head: Sequence[str],
+    stretches: Iterable[Sequence[Sequence[Cell]]],
+    *,
+    job: Job,
+    clock: Callable[[], datetime],
+) -> Sheet:
+    """In stretches, so that memory stays flat."""
     with SHEETS[job.parameters["format"]](path, head) as sheet:
-        for rows in _stretches(customers, columns, at=clock()):
-            sheet.write([[column.value(customer) for column in columns] for customer in rows])
+        for rows in stretches:
+            sheet.write(rows)
             job.done_count += len(rows)
             renew(job, at=clock())
         renew(job, at=clock(), lease=PACKING)
