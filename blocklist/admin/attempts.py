@@ -25,6 +25,7 @@ from customers.admin.staff import came_from, of_seen_customers, signed_in
 from customers.models import Customer
 
 from .buyer_check import check_view
+from .why import why, why_sentence
 
 KINDS = {Attempt.Outcome.REFUSED: "danger", Attempt.Outcome.REVIEW: "warning", Attempt.Outcome.DESPITE: "warning"}
 HANDLED = "handled"
@@ -59,7 +60,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         "amount_shown",
         "task",
     )
-    list_select_related = ("source", "by", "key", "ban__by", "watch__by", "handled_by")
+    list_select_related = ("source", "by", "key", "ban__by", "ban__lifted_by", "watch__by", "handled_by")
     list_filter = ("outcome", TaskFilter, "code", "door", "source")
     search_fields = ("order_number__exact",)
     search_help_text = gettext_lazy("A whole order number")
@@ -69,7 +70,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         "buyer",
         "outcome_badge",
         "rule",
-        "entry",
+        "entry_told",
         "asked",
         "named_by",
         "order_number",
@@ -124,7 +125,13 @@ class AttemptAdmin(ReadOnlyAdmin):
         by = staff_name(found.by) if found.by else found.rule  # type: ignore[union-attr]
         text = f"{what}: {found.get_type_display()}, {by}"
         url = found.get_absolute_url() if hasattr(found, "get_absolute_url") else ""
-        return format_html('<a class="crm-link" href="{}">{}</a>', url, text) if url else text
+        title = why_sentence(found) if isinstance(found, Ban) else ""
+        return format_html('<a class="crm-link" href="{}" title="{}">{}</a>', url, title, text) if url else text
+
+    @admin.display(description=gettext_lazy("entry"))
+    def entry_told(self, attempt: Attempt) -> SafeString | str:
+        """The same on the attempt's page; of a ban in full: by whom, when, until when."""
+        return why(attempt.ban) if attempt.ban else self.entry(attempt)
 
     @admin.display(description=gettext_lazy("asked through"))
     def asked(self, attempt: Attempt) -> str:

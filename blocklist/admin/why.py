@@ -20,13 +20,17 @@ def why_banned(*, by: str, type: str, since: datetime, until: datetime | None) -
 
 
 def why(ban: Ban) -> SafeString:
-    """The sentence about the ban (with `by` and `lifted_by`), that it was lifted since, and a link to the entry."""
+    """The sentence about the ban, with a link to the entry."""
+    return why_line(why_sentence(ban), ban.get_absolute_url())
+
+
+def why_sentence(ban: Ban) -> str:
+    """By whom, when, type, until when, and that it was lifted since. The ban comes with `by` and `lifted_by`."""
     sentence = why_banned(by=staff_name(ban.by), type=ban.type, since=ban.started_at, until=ban.until)
-    lifted = ""
     if ban.ended_at is not None and ban.lifted_by is not None:
         told = {"user": staff_name(ban.lifted_by), "date": moment(ban.ended_at)}
-        lifted = " " + _("Lifted by %(user)s on %(date)s.") % told
-    return why_line(sentence + lifted, ban.get_absolute_url())
+        sentence += " " + _("Lifted by %(user)s on %(date)s.") % told
+    return sentence
 
 
 def why_line(sentence: str, url: str) -> SafeString:

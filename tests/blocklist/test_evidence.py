@@ -95,6 +95,18 @@ def test_more_files_than_are_taken_at_once_are_refused(agent, customer, sign_in)
     assert (Ban.objects.count(), on_disk()) == (0, [])
 
 
+@pytest.mark.parametrize("length", ["53000000", "9" * 400])
+def test_body_larger_than_any_form_takes_is_not_read(agent, customer, sign_in, length):
+    url, client = ban_url(customer), sign_in(agent.user)
+
+    page = client.post(url, FORM | {"type": ""}, CONTENT_LENGTH=length)
+    told = client.post("/api/v1/bans/", "{}", content_type="application/json", CONTENT_LENGTH="53000000")
+
+    assert (page.status_code, "At most 52 MB can be sent at once." in page.text) == (413, True)
+    assert (told.status_code, told.json()["code"]) == (413, "too_large")
+    assert Ban.objects.count() == 0
+
+
 def test_files_of_a_ban_that_does_not_come_about_are_thrown_away(other_agent, customer):
     with pytest.raises(MayNotBan):
         ban_purchase(customer, type="abuse", by=other_agent.user, at=NOON, files=taken())

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from blocklist.models import Ban, LinkMember
+from blocklist.models import Attempt, Ban, LinkMember
 from customers.admin.cells import moment
 from messaging.models import Delivery
 from tests.factories import (
@@ -17,7 +17,11 @@ from tests.factories import (
     InquiryFactory,
     OrderFactory,
     ReviewFactory,
+    SourceFactory,
 )
+
+# Where the ban of then is told even when none stands now.
+STORED = ("customer", "attempt", "attempts")
 
 
 @pytest.fixture
@@ -36,6 +40,19 @@ def entry(ban):
     return f'href="{ban.get_absolute_url()}"'
 
 
+def attempt(ban):
+    return Attempt.objects.create(
+        at=NOON,
+        outcome="refuse",
+        code="purchase_banned",
+        door="check",
+        source=SourceFactory(),
+        customer=ban.customer,
+        ban=ban,
+        identifiers=["nick"],
+    )
+
+
 def pages(ban, agent):
     """What shows the banned customer: pages of one thing with the line, lists with it in the badge's title."""
     customer = ban.customer
@@ -47,6 +64,8 @@ def pages(ban, agent):
         "orders": reverse("admin:customers_order_changelist"),
         "review": reverse("admin:customers_review_change", args=[review.pk]),
         "reviews": reverse("admin:customers_review_changelist"),
+        "attempt": reverse("admin:blocklist_attempt_change", args=[attempt(ban).pk]),
+        "attempts": reverse("admin:blocklist_attempt_changelist"),
         "inquiry": inquiry.get_absolute_url(),
         "desk": inquiry.desk_url(),
         "card": f"{reverse('card')}?customer={customer.pk}",
@@ -69,7 +88,7 @@ def test_nothing_of_it_stands_where_nobody_is_banned(agent, ban, sign_in):
     Ban.objects.filter(pk=ban.pk).update(ended_at=NOON + timedelta(days=1), lifted_by=agent.user)
     client = sign_in(agent.user)
 
-    answers = {name: client.get(url).text for name, url in pages(ban, agent).items() if name != "customer"}
+    answers = {name: client.get(url).text for name, url in pages(ban, agent).items() if name not in STORED}
 
     assert {name: "Banned by ming" in text for name, text in answers.items()} == dict.fromkeys(answers, False)
 
