@@ -180,10 +180,11 @@ def _may_not_ban(
     """Why not, and the form that asks those who may."""
     user = signed_in(request)
     why_not_ask = ban_requests.why_may_not_ask(customer, user)
+    asked = BanRequest.objects.open().filter(customer=customer).select_related("by", "shown_to").first()
     shown = {
         "reason": bans.why_may_not_ban(customer, user, at=at),
-        "open_request": BanRequest.objects.open().filter(customer=customer).select_related("by", "shown_to").first(),
-        "form": None if why_not_ask else form or BanRequestForm(),
+        "open_request": asked,
+        "form": None if why_not_ask else form or BanRequestForm(initial={"type": asked.type} if asked else None),
         **evidence_of_form(asked_inquiry(request, customer)),
     }
     return _page(request, customer, "may_not_ban.html", _("Request a ban"), status=status, **shown)

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 
 from blocklist.models import BanRequest
 from blocklist.services import ban_requests, bans
+from blocklist.services.confirmations import will_be_confirmed
 from customers.admin.cells import badge, staff_name
 from customers.admin.customer_page import figures
 from customers.admin.customer_rows import customer_name, with_columns
@@ -67,6 +68,7 @@ def request_page(request: HttpRequest, row: BanRequest, *, at: datetime) -> Temp
         "evidence": row.evidence.select_related("added_by").order_by("added_at", "pk"),
         "why": bans.why_may_ban(customer, user) if may_decide else "",
         "why_not": why_not,
+        "asks_manager": may_decide and will_be_confirmed(customer, user),
         "may_withdraw": row.is_open() and row.by_id == user.pk,
     }
     return TemplateResponse(request, "admin/blocklist/ban_request.html", shown)
