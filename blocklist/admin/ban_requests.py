@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from blocklist.models import BanRequest, bannable_by
 from customers.admin.base import Chip, PanelChangeList, ReadOnlyAdmin
@@ -126,11 +126,11 @@ class BanRequestAdmin(ReadOnlyAdmin):
     def for_me(self, row: Any) -> SafeString | str:
         return badge(_("I may decide"), kind="info") if row.may_decide else ""
 
-    @admin.display(description=gettext_lazy("asked by"))
+    @admin.display(description=pgettext_lazy("ban request", "asked by"))
     def asker(self, row: BanRequest) -> str:
         return row.rule or staff_name(row.by)
 
-    @admin.display(description=gettext_lazy("asked"), ordering="created_at")
+    @admin.display(description=pgettext_lazy("ban request", "asked"), ordering="created_at")
     def asked(self, row: BanRequest) -> str:
         return moment(row.created_at)
 
