@@ -106,6 +106,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # The queries of busy doors (customers.prepared) are planned once for each connection.
+    DATABASES["default"]["OPTIONS"] = {"prepare_threshold": 0}
 # Opening a connection for each request costs more than the purchase gate's whole answer, on SQLite too.
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

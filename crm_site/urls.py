@@ -7,6 +7,8 @@ from customers.admin import desk
 from customers.admin.card import card_view
 
 urlpatterns = [
+    # first, since paths are tried in turn and storefronts wait for the answer of the purchase gate
+    path("api/", include("crm_site.api")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
@@ -14,6 +16,5 @@ urlpatterns = [
     path("admin/card/", admin.site.admin_view(card_view), name="card"),
     path("admin/desk/", include(desk.urls())),
     path("admin/", admin.site.urls),
-    path("api/", include("crm_site.api")),
     path("", include("messaging.urls")),
 ]

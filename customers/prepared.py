@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +24,35 @@ class Slot(Expression):
         return "%s", [self]
 
 
+class Fixed(Expression):
+    """A word of our own that stands in the SQL itself.
+
+    Where a partial index hangs on it, SQLite plans the query anew for each value of a parameter, which costs more than
+    answering it.
+    """
+
+    def __init__(self, word: str) -> None:
+        if not re.fullmatch("[a-z_]+", word):
+            raise ValueError("Only a word of our own may stand in the SQL itself.")
+        super().__init__(output_field=models.CharField())
+        self.word = word
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        return f"'{self.word}'", []
+
+
+def _cursor(connection: Any) -> Any:
+    """On PostgreSQL one that keeps the plan: there, planning such a query costs as much again as answering it."""
+    if connection.vendor != "postgresql":
+        return connection.cursor()
+    from django.db.backends.postgresql.base import ServerBindingCursor  # noqa: PLC0415  (needs the driver)
+
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    kept: Any = ServerBindingCursor
+    return connection._prepare_cursor(kept(connection.connection))
+
+
 class _Compiled:
     """The SQL of a queryset, and what stands for its parameters."""
 
@@ -30,18 +60,15 @@ class _Compiled:
         self._database = rows.db
         self._compiler: Any = rows.query.get_compiler(using=rows.db)
         self._sql, self._parameters = self._compiler.as_sql()
+        self._slots = {one.name: one.output_field for one in self._parameters if isinstance(one, Slot)}
         self._converters = self._compiler.get_converters([column[0] for column in self._compiler.select])
 
     def _fetch(self, values: Mapping[str, Any], *, most: int | None = None) -> list[Any]:
         """The rows as the database has them, all or so many, once each value has filled the slots of its name."""
         connection = connections[self._database]
-        filled = {
-            slot.name: slot.output_field.get_db_prep_value(values[slot.name], connection)
-            for slot in self._parameters
-            if isinstance(slot, Slot)
-        }
+        filled = {name: field.get_db_prep_value(values[name], connection) for name, field in self._slots.items()}
         parameters = [filled[one.name] if isinstance(one, Slot) else one for one in self._parameters]
-        with connection.cursor() as cursor:
+        with _cursor(connection) as cursor:
             cursor.execute(self._sql, parameters)
             found = cursor.fetchall() if most is None else cursor.fetchmany(most)
         return list(self._compiler.apply_converters(found, self._converters)) if found else []

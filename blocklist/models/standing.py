@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import BooleanField, Exists, Expression, OuterRef, QuerySet, Subquery, Value
 
 from customers.models import Account, ContactValue, Customer, FormerNick, Job, JobRow
+from customers.prepared import Fixed
 
 from .ban import Ban
 from .exemption import Exemption
@@ -54,7 +55,7 @@ def awaiting_ban(customers: CustomerQuerySet) -> CustomerQuerySet:
 
 def _awaited_bans() -> QuerySet[JobRow]:
     """The rows of bulk bans that wait, of the outer query's customer."""
-    waiting = Job.objects.awaiting_approval().filter(kind__in=BULK_BANS)
+    waiting = Job.objects.filter(kind__in=BULK_BANS, state=Fixed(Job.State.APPROVAL.value))
     return JobRow.objects.filter(job__in=waiting.values("pk"), state=JobRow.State.WAITING, customer=OuterRef("pk"))
 
 

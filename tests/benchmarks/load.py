@@ -9,11 +9,36 @@ import time
 PROCESSES, CONNECTIONS = 2, 4
 
 
-def run(port, path, key, customers, seconds, seed):
-    """Ask over a few kept connections for so long, about customers at random; return the answers per second."""
+def by_nick(number):
+    return {"nick": f"nick{number}"}
+
+
+def by_all(number):
+    """All identifiers that a storefront may tell."""
+    contacts = {"phone": phone(number), "email": f"buyer{number}@example.com", "address": address(number)}
+    return {"nick": f"nick{number}", "external_id": f"{number}", **contacts, "order_number": "1", "amount": "19.90"}
+
+
+def by_all_of_banned(number):
+    """The same of a customer who is banned: one in twenty is."""
+    return by_all(number - number % 20 + 19)
+
+
+def phone(number):
+    return f"139{number:08d}"
+
+
+def address(number):
+    return f"上海市静安区南京西路{number}号301室"
+
+
+def run(port, path, key, question, customers, seconds, seed):
+    """Ask over a few kept connections for so long, about random customers; return the answers per second."""
     counts = []
     threads = [
-        threading.Thread(target=_ask, args=(port, _requests(path, key, customers, f"{seed}.{number}"), seconds, counts))
+        threading.Thread(
+            target=_ask, args=(port, _requests(path, key, question, customers, f"{seed}.{number}"), seconds, counts)
+        )
         for number in range(CONNECTIONS)
     ]
     for thread in threads:
@@ -25,9 +50,9 @@ def run(port, path, key, customers, seconds, seed):
     return sum(counts) / seconds
 
 
-def _requests(path, key, customers, seed):
+def _requests(path, key, question, customers, seed):
     dice = random.Random(seed)
-    return [_request(path, key, {"nick": f"nick{dice.randrange(customers)}"}) for _ in range(2_000)]
+    return [_request(path, key, question(dice.randrange(customers))) for _ in range(2_000)]
 
 
 def _request(path, key, body):
