@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,6 +26,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from customers.models import Customer, Order, OrderHold, OrderLine, Refund
+from customers.parts import parts
 from customers.services import order_holds
 
 from .base import Chip, PanelChangeList, ReadOnlyAdmin
@@ -82,6 +84,24 @@ class MineFilter(admin.SimpleListFilter):
         return queryset.filter(order__customer__in=served)
 
 
+class CodeFilter(admin.SimpleListFilter):
+    """By the reasons that the house knows, in words."""
+
+    title = gettext_lazy("why")
+    parameter_name = "code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(code, str(words)) for code, words in parts.hold_reasons.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[OrderHold]) -> QuerySet[OrderHold]:
+        code = self.value()
+        if code is None:
+            return queryset
+        if code not in parts.hold_reasons:
+            raise IncorrectLookupParameters(code)
+        return queryset.filter(code=code)
+
+
 class OrderHoldChangeList(PanelChangeList):
     """The list with its quick choices, and with what each order is held for."""
 
@@ -108,7 +128,7 @@ class OrderHoldAdmin(ReadOnlyAdmin):
     """Whoever sees an order sees its holds; who may decide, the service says."""
 
     list_display = ("number", "buyer", "amount_shown", "why", "held", "left", "agent_shown", "action")
-    list_filter = (StateFilter, MineFilter, "code", "order__source")
+    list_filter = (StateFilter, MineFilter, CodeFilter, "order__source")
     search_fields = ("order__number__exact",)
     search_help_text = gettext_lazy("A whole order number")
     list_select_related = ("order", "decided_by")

@@ -51,6 +51,7 @@ def test_list_shows_what_waits_longest_first(sign_in, agent, other_agent, held):
     assert numbers(client) == ["B1", "A1"]
     assert numbers(client, "?mine=yes") == ["A1"]
     assert numbers(client, "?state=decided") == ["C1"]
+    assert numbers(client, "?state=all&code=banned") == []
     assert numbers(client, "?state=all") == ["B1", "A1", "C1"]
     assert [chip.is_on for chip in client.get(LIST + "?mine=yes").context["cl"].chips] == [False, True, False]
 
