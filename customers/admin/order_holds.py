@@ -176,7 +176,7 @@ class OrderHoldAdmin(ReadOnlyAdmin):
     def held(self, hold: OrderHold) -> str:
         return moment(hold.held_at)
 
-    @admin.display(description=gettext_lazy("released by itself in, or decided"))
+    @admin.display(description=gettext_lazy("time left, or decision"))
     def left(self, hold: OrderHold) -> SafeString | str:
         return state(hold, at=timezone.now())
 
@@ -274,7 +274,8 @@ def why(hold: OrderHold) -> SafeString:
     words, entry = order_holds.hold_words(hold.code), getattr(hold, "entry", None)
     if entry is None:
         return format_html("{}", words)
-    return format_html('{}<br><a class="crm-link" href="{}">{}</a>', words, entry.url, entry.text)
+    # one element: on a phone the parts of a cell stand side by side
+    return format_html('<span>{}<br><a class="crm-link" href="{}">{}</a></span>', words, entry.url, entry.text)
 
 
 def amount(hold: OrderHold) -> SafeString:

@@ -74,10 +74,10 @@ class OrderAdmin(PanelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None or not OrderHold.objects.filter(order=obj.pk).exists():
             return self.fieldsets
-        return ((_("Reviews"), {"fields": ("reviews",)}), *self.fieldsets)
+        return ((None, {"fields": ("holds",)}), *self.fieldsets)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return (*self.facts, "reviews")
+        return (*self.facts, "holds")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["number", _flag_column(signed_in(request), request), *self.own_columns]
@@ -118,8 +118,8 @@ class OrderAdmin(PanelAdmin):
     def status_badge(self, order: Order) -> SafeString:
         return badge(order.get_status_display(), kind=KINDS.get(Order.Status(order.status), "info"))
 
-    @admin.display(description=_("reviews"))
-    def reviews(self, order: Order) -> SafeString | str:
+    @admin.display(description=_("held for review"))
+    def holds(self, order: Order) -> SafeString | str:
         return history(order)
 
     @admin.display(description=_("amount"), ordering="amount")
