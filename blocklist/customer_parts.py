@@ -29,6 +29,7 @@ from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.appeals import appeal_address, appeals_of
 from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
+from .admin.marketplace_tasks import tasks_of_customer
 from .admin.request_pages import request_state
 from .admin.undo import UNDO_BOX
 from .admin.watch_page import card_note, watch_box
@@ -98,6 +99,9 @@ def register() -> None:
     parts.boxes.append(Box(name="ban_requests", template="admin/blocklist/customer_requests.html", context=_requests))
     parts.boxes.append(Box(name="bans", template="admin/blocklist/customer_bans.html", context=_bans))
     parts.boxes.append(Box(name="appeals", template="admin/blocklist/appeal/box.html", context=appeals_of))
+    parts.boxes.append(
+        Box(name="marketplaces", template="admin/blocklist/marketplace/tasks.html", context=tasks_of_customer)
+    )
     parts.boxes.append(Box(name="watch", template="admin/blocklist/watch/box.html", context=watch_box))
     parts.boxes.append(Box(name="exemption", template="admin/blocklist/exemption/box.html", context=exemption_of))
     parts.notification_kinds.update({kind.name: kind for kind in NEWS})

@@ -10,7 +10,15 @@ from django.core.management import call_command
 from django_tasks import task_backends
 from django_tasks_db import DatabaseBackend
 
-from blocklist.services import ban_lists, ban_requests, changes, confirmations, expiry, link_proposals
+from blocklist.services import (
+    ban_lists,
+    ban_requests,
+    changes,
+    confirmations,
+    expiry,
+    link_proposals,
+    marketplace_tasks,
+)
 from crm_site.tasks import beat_as_worker
 from customers.imports import runs, uploads
 from customers.services import (
@@ -64,6 +72,7 @@ DUTIES = (
     Duty("ask leads about mutes that end", timedelta(minutes=5), lambda at: mutes.ask_leads(at=at)),
     Duty("tell of banned buyers' new accounts", timedelta(seconds=15), lambda at: changes.number_due(at=at)),
     Duty("note bans that have run out", timedelta(minutes=1), lambda at: expiry.expire_bans(at=at)),
+    Duty("ask for bans in marketplaces", timedelta(hours=1), lambda at: marketplace_tasks.add_missing_tasks(at=at)),
     Duty("release held orders", timedelta(minutes=1), lambda at: order_holds.release_overdue(at=at)),
     Duty("pass on ban requests", timedelta(minutes=1), lambda at: ban_requests.pass_on_unanswered(at=at)),
     Duty("ask to confirm bans again", timedelta(minutes=5), lambda at: confirmations.ask_again(at=at)),

@@ -46,6 +46,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ("customers.Group", "sell"),
                 ("customers.LevelRule", "military_tech"),
                 ("customers.RfmScale", "grid_on"),
+                ("customers.Source", "storefront"),
                 ("customers.ImportRun", "upload_file"),
                 ("customers.Duplicate", "group_add"),
                 ("customers.Job", "work_history"),

@@ -33,6 +33,7 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
             "Orders to review",
             "Attempts to buy",
             "Check a buyer",
+            "Tasks in marketplaces",
             "Exemptions",
             "Wordings",
         ],
@@ -46,6 +47,7 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
     }
     root = {
         **more,
+        "Customers": [*more["Customers"][:-3], "Sources", *more["Customers"][-3:]],
         "Messages": [*work["Messages"], "Group robots", "Endpoints"],
         "Staff": ["Users", "Roles"],
     }

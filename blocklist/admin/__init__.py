@@ -1,3 +1,3 @@
-from . import appeals, attempts, ban_requests, bans, exemptions, watches, wordings
+from . import appeals, attempts, ban_requests, bans, exemptions, marketplace_tasks, watches, wordings
 
-__all__ = ["appeals", "attempts", "ban_requests", "bans", "exemptions", "watches", "wordings"]
+__all__ = ["appeals", "attempts", "ban_requests", "bans", "exemptions", "marketplace_tasks", "watches", "wordings"]

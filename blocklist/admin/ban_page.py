@@ -34,6 +34,7 @@ from .ban_history import history
 from .ban_state import state_badge
 from .confirmations import confirmation_of
 from .evidence_fields import EvidenceField, evidence_help
+from .marketplace_tasks import tasks_of_ban
 from .why import until_shown
 
 # Of the orders that were open when the ban was set.
@@ -114,6 +115,7 @@ def _orders(ban: Ban, request: HttpRequest, at: datetime) -> dict[str, Any]:
 PARTS: list[BanPart] = [
     BanPart("admin/blocklist/ban/confirmation.html", confirmation_of),
     BanPart("admin/blocklist/ban/facts.html", _facts),
+    BanPart("admin/blocklist/marketplace/tasks.html", tasks_of_ban, "blocklist.view_marketplacetask"),
     BanPart("admin/blocklist/ban/evidence.html", _evidence, "blocklist.view_evidence"),
     BanPart("admin/blocklist/ban/public_text.html", _public_text),
     BanPart("admin/blocklist/ban/orders.html", _orders, "customers.view_order"),

@@ -17,6 +17,7 @@ from blocklist.models import (
     DueChange,
     Exemption,
     LinkMember,
+    MarketplaceTask,
     Watch,
 )
 from customers.models import Customer, User
@@ -26,6 +27,7 @@ from .changes import note_changes
 from .consequences import follow_lifts
 from .expiry import expire
 from .links import fold_links
+from .marketplace_tasks import add_tasks
 from .request_news import overtake
 
 # Why the weaker of two bans was lifted.
@@ -49,6 +51,8 @@ def fold_bans(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
 def tell_merged_bans(kept: Customer, *, by: User, at: datetime) -> None:
     """Now that accounts and bans are the kept customer's, whoever keeps a copy hears how his ban stands.
 
+    So do those who keep the marketplaces' own lists: his ban is one of all his accounts.
+
     The caller holds the exclusive intake lock.
     """
     bans = Ban.objects.filter(customer=kept)
@@ -56,6 +60,7 @@ def tell_merged_bans(kept: Customer, *, by: User, at: datetime) -> None:
     if lifted.exists():
         follow_lifts(lifted, by=by, at=at)
     note_changes(bans.standing(at), BanChange.Kind.CHANGED, at=at)
+    add_tasks(bans.standing(at), MarketplaceTask.Action.BLOCK, at=at)
 
 
 def _strictness(ban: Ban) -> tuple[bool, datetime, bool]:

@@ -16,6 +16,7 @@ from . import (
     replies,
     reviews,
     rfm,
+    sources,
     users,
     working_hours,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "replies",
     "reviews",
     "rfm",
+    "sources",
     "users",
     "working_hours",
 ]
