@@ -46,7 +46,9 @@ def can_be_messaged(customer: Customer, at: datetime) -> list[Answer]:
 def _reason(code: str, ban: Ban | None, opt_out: OptOut | None) -> Reason:
     sentence = str(SENTENCES.get(Delivery.Reason(code), Delivery.Reason(code).label))
     if code == Delivery.Reason.BANNED and ban:
-        return Reason(code=code, sentence=sentence, by=staff_name(ban.by), at=ban.started_at)
+        return Reason(
+            code=code, sentence=sentence, by=staff_name(ban.by), at=ban.started_at, url=ban.get_absolute_url()
+        )
     if code == Delivery.Reason.OPTED_OUT and opt_out:
         return Reason(code=code, sentence=sentence % {"source": opt_out.get_source_display()}, at=opt_out.at)
     return Reason(code=code, sentence=sentence)

@@ -113,7 +113,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """The stored reason; where it was a ban, the one that stood when the row was settled, whatever became of it."""
         reason = delivery.get_reason_display() or NOTHING
         ban = _ban_then(delivery)
-        return format_html('{}<br><span class="crm-hint">{}</span>', reason, why(ban)) if ban else reason
+        return format_html('<span>{}<br><span class="crm-hint">{}</span></span>', reason, why(ban)) if ban else reason
 
     @admin.display(description=gettext_lazy("settled"))
     def settled(self, delivery: Delivery) -> str:

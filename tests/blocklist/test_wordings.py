@@ -119,7 +119,7 @@ def test_neutral_public_text_is_taken(manager, text):
     assert public_text.refusal_text() == text
 
 
-def test_all_original_public_texts_are_neutral():
+def test_all_original_public_texts_are_neutral(db):
     texts = [text.text for subject in wordings.subjects() if subject.is_public for text in subject.texts]
 
     assert ([wordings.accusation_in(text) for text in texts], len(texts)) == (["", "", "", ""], 4)
