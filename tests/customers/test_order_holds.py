@@ -1,5 +1,6 @@
 """Orders that wait for a person's review: held, released, closed, and left to themselves."""
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from tests.factories import (
     OrderFactory,
     SourceFactory,
 )
+from tests.parallel import Parallel
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -367,3 +369,50 @@ def test_exports_tell_of_held_orders_by_the_same_rule():
     holds = OrderHold.objects.order_by("pk").values_list("status_before", "outcome")
     assert list(holds) == [("paid", ""), ("paid", ""), ("unpaid", "told")]
     assert update_orders(told, at=LATER) == []
+
+
+# Several at once ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_decide_at_the_same_moment_decide_once(agent, manager):
+    orders = [HeldOrderFactory(customer=CustomerFactory(agent=agent)) for _number in range(12)]
+    at_once, won, lost = threading.Barrier(2), [], []
+
+    def decide(decision):
+        for order in orders:
+            at_once.wait(timeout=20)
+            try:
+                decision(Order.objects.get(pk=order.pk))
+            except order_holds.NothingHeld:
+                lost.append(order.pk)
+            else:
+                won.append(order.pk)
+
+    with Parallel() as side:
+        side.start(decide, lambda order: order_holds.release(order, by=agent.user, at=LATER))
+        side.start(decide, lambda order: order_holds.close_order(order, by=manager, at=LATER, reason="no"))
+
+    assert sorted(won) == sorted(lost) == [order.pk for order in orders]
+    status_of = {"released": "unpaid", "closed": "closed"}
+    holds = OrderHold.objects.values_list("outcome", "order__status")
+    assert all(status == status_of[outcome] for outcome, status in holds)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_payment_told_while_somebody_releases_is_not_lost(agent):
+    orders = [HeldOrderFactory(customer=CustomerFactory(agent=agent)) for _number in range(12)]
+    at_once = threading.Barrier(2)
+
+    def each(act):
+        for order in orders:
+            mine = Order.objects.get(pk=order.pk)
+            at_once.wait(timeout=20)
+            act(mine)
+
+    with Parallel() as side:
+        side.start(each, lambda order: update_order(order, at=LATER, status="paid"))
+        side.start(each, lambda order: order_holds.release(order, by=agent.user, at=LATER))
+
+    assert set(Order.objects.values_list("status", flat=True)) == {"paid"}
+    assert not OrderHold.objects.open().exists()
