@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
 from crm_site.models import Heartbeat
+from customers import append_only
 from customers.services import contact_keys
 
 REDIS_TIMEOUT = 2
@@ -47,6 +48,8 @@ def _look(at: datetime) -> tuple[str, dict[str, Any]]:
             return "migrations are not applied", {}
         if not contact_keys.are_current():
             return "keys of contact values are outdated, run prepare_shop", {}
+        if append_only.unprotected_tables():
+            return "the audit is not protected, run prepare_shop", {}
         processes = _processes(at)
     except DatabaseError:
         return "database is unreachable", {}

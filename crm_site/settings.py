@@ -188,6 +188,9 @@ AGENTS_SEE_CUSTOMERS = env.str("AGENTS_SEE_CUSTOMERS", default="all")
 if AGENTS_SEE_CUSTOMERS not in ("all", "read", "own"):
     raise ImproperlyConfigured("AGENTS_SEE_CUSTOMERS must be 'all', 'read' or 'own'.")
 
+# The database refuses to change or delete rows of the audit. Only off to try things, such as `manage.py flush`.
+APPEND_ONLY_TRIGGERS = env.bool("APPEND_ONLY_TRIGGERS", default=True)
+
 # Blocklist ----------------------------------------------------------------------------------------------------------
 # A ban of a customer of this level or higher is shown to a manager, who confirms it within so many hours.
 BAN_CONFIRMED_FROM_LEVEL = env.int("BAN_CONFIRMED_FROM_LEVEL", default=3)

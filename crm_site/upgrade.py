@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
+from customers import append_only
 from customers.identity import contact_key
 from customers.models import ContactValue
 from customers.services import contact_keys
@@ -38,11 +39,11 @@ def why_not_this_database() -> str:
 
 
 def migrate(*, at: datetime) -> list[str]:
-    """Apply what the database lacks, after a copy of a SQLite file, and make outdated keys anew.
+    """Apply what the database lacks, after a copy of a SQLite file, make outdated keys anew, and protect the audit.
 
     Returns what was done, a sentence each. Repeating is safe.
     """
-    return [*_apply_migrations(at), *_renew_keys()]
+    return [*_apply_migrations(at), *_renew_keys(), *_protect()]
 
 
 def _apply_migrations(at: datetime) -> list[str]:
@@ -55,6 +56,12 @@ def _apply_migrations(at: datetime) -> list[str]:
     call_command("migrate", interactive=False, verbosity=0)
     shown = ", ".join(lacking) if len(lacking) < 6 else f"{len(lacking)} of them"
     return [*done, f"Applied the database migrations: {shown}."]
+
+
+def _protect() -> list[str]:
+    """`migrate` makes the triggers; this finds what was lost since."""
+    tables = append_only.protect()
+    return [f"Made append-only again: {', '.join(tables)}."] if tables else []
 
 
 def _renew_keys() -> list[str]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 from django.db.models import Exists, Max, OuterRef, Q
@@ -33,6 +33,8 @@ class BanChange(models.Model):
     Lines get their id under the exclusive intake lock, so in the order in which they are committed. Append-only. Whose
     ban it is, the ban tells: after a merge that is the kept customer.
     """
+
+    is_append_only: ClassVar[bool] = True
 
     class Kind(models.TextChoices):
         SET = "set", pgettext_lazy("ban change", "set")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +15,8 @@ class Event(models.Model):
     It holds ids and field names only, so that merging and erasing a person leave it alone. A bulk action is one event,
     to which each of its stretches adds rows.
     """
+
+    is_append_only: ClassVar[bool] = True
 
     at = models.DateTimeField(_("at"), db_index=True)
     by = models.ForeignKey(
@@ -48,6 +52,8 @@ class Event(models.Model):
 
 class EventRow(models.Model):
     """One row that an event touched."""
+
+    is_append_only: ClassVar[bool] = True
 
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="rows", verbose_name=_("audit event"))
     model = models.CharField(_("kind"), max_length=60)

@@ -9,6 +9,7 @@ from importlib import import_module
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_site.settings")
+os.environ.setdefault("APPEND_ONLY_TRIGGERS", "false")  # rounds begin by emptying all tables
 django.setup()
 
 from django.core.management import call_command  # noqa: E402  (after the setup)
