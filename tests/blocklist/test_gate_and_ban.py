@@ -1,17 +1,23 @@
-"""The race between an order and a ban: after a ban has committed, no order of that buyer is accepted."""
+"""The race between an order and what the gate answers: after a ban has committed, no order of that buyer is accepted.
+
+The same for a confirmed link, a watch, the end of an exemption, and the other way round for a lift.
+"""
 
 import threading
 from decimal import Decimal
 
 import pytest
 
-from blocklist.models import Attempt
-from blocklist.services.bans import ban_purchase
+from blocklist.models import Attempt, Exemption
+from blocklist.services.bans import ban_purchase, lift_ban
+from blocklist.services.exemptions import end_exemption
+from blocklist.services.links import link_customers
+from blocklist.services.watches import watch
 from customers.gates import ALLOWED, PurchaseGate
 from customers.identity import Identity
 from customers.models import Order
 from customers.services.orders import OrderFacts, take_order
-from tests.factories import NOON, CustomerFactory, SourceFactory
+from tests.factories import NOON, BanFactory, CustomerFactory, ExemptionFactory, SourceFactory, WatchFactory
 from tests.parallel import Parallel
 
 looked = threading.Event()
@@ -27,12 +33,57 @@ class PausingGate(PurchaseGate):
         return ALLOWED
 
 
+def ban(customer, agent, manager):
+    ban_purchase(customer, type="other", by=agent.user, at=NOON)
+
+
+def confirm(customer, agent, manager):
+    banned_one = CustomerFactory()
+    BanFactory(customer=banned_one)
+    link_customers(customer, banned_one, by=manager, at=NOON, note="the same address and name")
+
+
+def put_on_watch(customer, agent, manager):
+    watch(customer, type="other", by=manager, at=NOON)
+
+
+def end_the_exemption(customer, agent, manager):
+    end_exemption(Exemption.objects.get(customer=customer), by=manager, at=NOON)
+
+
+def lift(customer, agent, manager):
+    lift_ban(customer, reason="paid", by=manager, at=NOON)
+
+
+def exempted(customer):
+    WatchFactory(customer=customer)
+    ExemptionFactory(customer=customer)
+
+
+def banned_before(customer):
+    BanFactory(customer=customer)
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("buyer", [{"nick": "xiaoming"}, {"phone": "13800138000"}])
-def test_order_that_looked_before_the_ban_is_recorded_before_the_ban_commits(settings, agent, buyer):
+@pytest.mark.parametrize(
+    ("before", "change", "first", "second"),
+    [
+        (None, ban, "unpaid", "refused"),
+        (None, confirm, "unpaid", "refused"),
+        (None, put_on_watch, "unpaid", "held"),
+        (exempted, end_the_exemption, "unpaid", "held"),
+        (banned_before, lift, "refused", "unpaid"),
+    ],
+)
+def test_order_under_way_is_decided_before_the_change_commits_and_the_next_one_by_it(
+    settings, agent, manager, before, change, first, second, buyer
+):
     settings.PURCHASE_GATES = ["blocklist.gates.BanGate", "tests.blocklist.test_gate_and_ban.PausingGate"]
     source = SourceFactory()
     customer = CustomerFactory(agent=agent, nick="xiaoming", phone="13800138000")
+    if before:
+        before(customer)
     looked.clear()
     banned.clear()
     happened = []
@@ -40,22 +91,20 @@ def test_order_that_looked_before_the_ban_is_recorded_before_the_ban_commits(set
     def order(number):
         facts = OrderFacts(number=number, amount=Decimal(10), ordered_at=NOON)
         intake = take_order(facts, source=source, buyer=Identity(source_id=source.pk, **buyer), at=NOON)
-        happened.append("accepted" if intake.order else "refused")
+        happened.append(intake.order.status if intake.order else "refused")
 
-    def ban():
+    def alter():
         looked.wait(timeout=10)
-        ban_purchase(customer, type="other", by=agent.user, at=NOON)
-        happened.append("banned")
+        change(customer, agent, manager)
+        happened.append("changed")
         banned.set()
 
     with Parallel() as side:
         side.start(order, "1")
-        side.start(ban)
+        side.start(alter)
     order("2")
 
-    assert happened == ["accepted", "banned", "refused"]
-    assert list(Order.objects.values_list("number", flat=True)) == ["1"]
-    assert list(Attempt.objects.values_list("order_number", flat=True)) == ["2"]
+    assert happened == [first, "changed", second]
 
 
 @pytest.mark.django_db(transaction=True)
