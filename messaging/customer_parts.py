@@ -34,6 +34,11 @@ def register() -> None:
     parts.timeline += timeline_entries.SOURCES
     parts.contactability.append(CAN_BE_MESSAGED)
     parts.notification_kinds[STOPPED.name] = STOPPED
+    parts.event_labels |= {
+        "webhook.replayed": _("Webhook sent again"),
+        "webhook.stopped": _("Target of webhooks switched off"),
+        "webhook.tested": _("Target of webhooks tested"),
+    }
     parts.product_actions.append(ProductAction(name="announce", label=_("Announce"), url=announce_url))
 
 

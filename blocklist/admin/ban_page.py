@@ -30,6 +30,7 @@ from customers.admin.staff import came_from, of_seen_customers, signed_in
 from customers.models import Customer
 from customers.services.files import download
 
+from .ban_audit import audit_of
 from .ban_history import history
 from .ban_state import state_badge
 from .confirmations import confirmation_of
@@ -121,6 +122,7 @@ PARTS: list[BanPart] = [
     BanPart("admin/blocklist/ban/orders.html", _orders, "customers.view_order"),
     BanPart("admin/blocklist/ban/history.html", _history),
     BanPart("admin/blocklist/ban/attempts.html", _attempts, "blocklist.view_attempt"),
+    BanPart("admin/blocklist/ban/audit.html", audit_of, "customers.view_event"),
 ]
 
 

@@ -25,11 +25,12 @@ from customers.models import (
     OrderHold,
     Review,
 )
-from customers.parts import TimelineEntry, TimelineSource, Viewer, parts
+from customers.parts import TimelineEntry, TimelineSource, Viewer
 from customers.services import order_holds
 from customers.services.contacts import REVEALED
 
 from .cells import moment, money, staff_name
+from .event_words import event_label
 
 SEE_CUSTOMER = {"permission": "customers.view_customer", "scope": "customers:read"}
 EVENT_LABELS = {
@@ -253,7 +254,7 @@ def _show_events(ids: Collection[int]) -> Mapping[int, TimelineEntry]:
 
 
 def _event_title(row: EventRow) -> str:
-    what = str(parts.event_labels.get(row.event.verb, row.event.verb))
+    what = event_label(row.event.verb)
     fields = ", ".join(_field_label(row, name) for name in row.event.fields)
     return f"{what}: {fields}" if fields else what
 
