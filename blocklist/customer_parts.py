@@ -24,11 +24,13 @@ from customers.admin.staff import signed_in
 from customers.models import Customer, Deputyship, Inquiry
 from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, ListColumn, parts
 
-from .admin import timeline_entries, watch_timeline
+from .admin import link_timeline, timeline_entries, watch_timeline
 from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.appeals import appeal_address, appeals_of
 from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
+from .admin.link_state import linked_badge, linked_filter, with_banned_link
+from .admin.links import links_of
 from .admin.marketplace_tasks import tasks_of_customer
 from .admin.request_pages import request_state
 from .admin.undo import UNDO_BOX
@@ -66,6 +68,7 @@ NEWS = (
 
 def register() -> None:
     parts.filters["banned"] = banned_filter
+    parts.filters["linked"] = linked_filter
     parts.filters["watch"] = watch_filter
     parts.badges.append(
         Badge(
@@ -78,6 +81,7 @@ def register() -> None:
         )
     )
     parts.badges.append(Badge(name="watched", annotate=with_watch, show=watch_badge))
+    parts.badges.append(Badge(name="linked", annotate=with_banned_link, show=linked_badge))
     parts.badges.append(Badge(name="exempt", annotate=with_exemption, show=exempt_badge))
     parts.list_columns.append(
         ListColumn(
@@ -103,6 +107,7 @@ def register() -> None:
         Box(name="marketplaces", template="admin/blocklist/marketplace/tasks.html", context=tasks_of_customer)
     )
     parts.boxes.append(Box(name="watch", template="admin/blocklist/watch/box.html", context=watch_box))
+    parts.boxes.append(Box(name="links", template="admin/blocklist/link/box.html", context=links_of))
     parts.boxes.append(Box(name="exemption", template="admin/blocklist/exemption/box.html", context=exemption_of))
     parts.notification_kinds.update({kind.name: kind for kind in NEWS})
     parts.merge_parts += MERGE_PARTS
@@ -110,6 +115,7 @@ def register() -> None:
         LevelHold(name="banned", label=gettext_lazy("banned"), of=lambda customers, at: banned(customers, at=at))
     )
     parts.timeline += [*timeline_entries.SOURCES, *watch_timeline.SOURCES]
+    parts.timeline.append(link_timeline.SOURCE)
     parts.contactability.append(CAN_BUY)
     parts.decisions.append(WHY_DECIDED)
     parts.hold_reasons.update({code.value: code.label for code in Attempt.Code})

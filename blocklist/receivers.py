@@ -17,7 +17,7 @@ from customers.signals import (
 
 from .services.attempts import log_bought_despite
 from .services.changes import note_due
-from .services.link_proposals import propose_links
+from .services.link_proposals import propose_at_once
 from .services.merges import tell_merged_bans
 
 
@@ -34,7 +34,7 @@ def tell_changed_accounts(sender: object, customers: Collection[int], source_id:
 
 
 def propose_links_of_told(sender: object, customers: CustomerQuerySet, at: datetime, **kwargs: Any) -> None:
-    propose_links(customers, at=at)
+    propose_at_once(customers, at=at)
 
 
 def connect() -> None:

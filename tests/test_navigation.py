@@ -34,6 +34,7 @@ def test_sidebar_groups_the_lists_by_jobs_and_shows_what_one_may_see(agent, lead
             "Attempts to buy",
             "Check a buyer",
             "Tasks in marketplaces",
+            "Account links",
             "Exemptions",
             "Wordings",
         ],

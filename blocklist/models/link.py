@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from customers.models import Customer
+from customers.models.customer import sees_all
 
 from .ban import Ban, bannable_by
 from .exemption import Exemption
@@ -40,8 +41,8 @@ class AccountLinkQuerySet(models.QuerySet["AccountLink"]):
         return self.filter(Exists(first), Exists(second))
 
     def visible_to(self, user: User) -> AccountLinkQuerySet:
-        """Whose both customers he sees."""
-        return self.with_both(Customer.objects.visible_to(user))
+        """Those whose both customers he sees."""
+        return self if sees_all(user) else self.with_both(Customer.objects.visible_to(user))
 
     def decidable_by(self, user: User, *, at: datetime) -> AccountLinkQuerySet:
         """Those that he confirms and denies: who may ban both, for a confirmed link has the effect of a ban."""
@@ -111,8 +112,8 @@ class AccountLink(models.Model):
             ),
         ]
         indexes = [
-            # what waits for a decision, the surest first
-            models.Index(fields=["-confidence", "id"], condition=Q(state="proposed"), name="account_link_proposed"),
+            # the list, the surest first; by state too, SQLite would take it for the better way to a customer's links
+            models.Index(fields=["-confidence", "id"], name="account_link_surest"),
         ]
 
     def __str__(self) -> str:

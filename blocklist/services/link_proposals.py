@@ -44,8 +44,8 @@ Reason = AccountLink.Reason
 WEIGHTS = {Reason.PHONE: 80, Reason.EMAIL: 75, Reason.ADDRESS: 40, Reason.NICK: 35, Reason.NAME: 30}
 
 
-def propose_links(customers: CustomerQuerySet, *, at: datetime) -> int:
-    """Propose to link these customers with whoever shares a phone, e-mail, door or nick; return how many are new.
+def propose_links(customers: CustomerQuerySet, *, at: datetime) -> None:
+    """Propose to link these customers with whoever has the same phone, e-mail, door or nick.
 
     Each is linked with one owner of what they share, with somebody banned before all others and else with whoever came
     first, so that a value of a hundred customers makes a hundred proposals and not five thousand. What too many have
@@ -54,28 +54,40 @@ def propose_links(customers: CustomerQuerySet, *, at: datetime) -> int:
     """
     ids = customers.order_by().values("pk")
     values = ContactValue.objects.filter(customer__in=ids).exclude(kind=Kind.NAME)
-    new = _propose(values, "customer", _owner(at=at), at=at)
+    _propose(values, "customer", _owner(at=at), at=at)
     accounts = Account.objects.filter(customer__in=ids).exclude(nick="").exclude(nick__contains=MASK)
     former = FormerNick.objects.filter(account__customer__in=ids).exclude(nick__contains=MASK)
-    new += _propose(accounts, "customer", _called_so(Account.objects, "customer"), at=at)
-    new += _propose(accounts, "customer", _called_so(FormerNick.objects, "account__customer"), at=at)
-    new += _propose(former, "account__customer", _called_so(Account.objects, "customer", "account__customer"), at=at)
+    _propose(accounts, "customer", _called_so(Account.objects, "customer"), at=at)
+    _propose(accounts, "customer", _called_so(FormerNick.objects, "account__customer"), at=at)
+    _propose(former, "account__customer", _called_so(Account.objects, "customer", "account__customer"), at=at)
     weigh(AccountLink.objects.proposed().filter(Q(first__in=ids) | Q(second__in=ids)))
-    return new
 
 
-def _propose(rows: QuerySet[Any], customer: str, other: Any, *, at: datetime) -> int:
+def propose_at_once(customers: CustomerQuerySet, *, at: datetime) -> None:
+    """The same for customers of whom something was told just now, where they share anything with anybody.
+
+    Hardly anybody does, and to ask that first is far cheaper.
+    """
+    ids = customers.order_by().values("pk")
+    values = ContactValue.objects.filter(customer__in=ids).exclude(kind=Kind.NAME)
+    same_value = ContactValue.objects.filter(kind=OuterRef("kind"), key=OuterRef("key"))
+    accounts = Account.objects.filter(customer__in=ids).exclude(nick="")
+    called_so = {"nick": OuterRef("nick")}
+    if (
+        values.filter(Exists(same_value.exclude(customer=OuterRef("customer")))).exists()
+        or accounts.filter(Exists(Account.objects.filter(**called_so).exclude(customer=OuterRef("customer")))).exists()
+        or accounts.filter(Exists(FormerNick.objects.filter(**called_so))).exists()
+    ):
+        propose_links(customers, at=at)
+
+
+def _propose(rows: QuerySet[Any], customer: str, other: Any, *, at: datetime) -> None:
     """Insert a proposal, yet to be weighed, for each of the rows that leads to another customer."""
-    found = rows.annotate(other=other).filter(other__isnull=False)
-    pairs = found.annotate(earlier=Least(F(customer), F("other")), later=Greatest(F(customer), F("other")))
-    dismissed = Duplicate.objects.filter(
-        dismissed_at__isnull=False, first=OuterRef("earlier"), second=OuterRef("later")
-    )
-    return insert_from(
+    insert_from(
         AccountLink,
-        pairs.filter(~Exists(dismissed)),
-        first=F("earlier"),
-        second=F("later"),
+        rows.annotate(other=other).filter(other__isnull=False),
+        first=Least(F(customer), F("other")),
+        second=Greatest(F(customer), F("other")),
         confidence=0,
         found_at=at,
         ignore_conflicts=True,
@@ -121,14 +133,18 @@ def _of_more_than(most: int, rows: QuerySet[Any]) -> Exists:
 
 
 def weigh(proposals: AccountLinkQuerySet) -> None:
-    """Write the reasons and the confidence of open proposals as they are now; what has no reason any more goes."""
+    """Write the reasons and the confidence of open proposals as they are now.
+
+    What has no reason any more goes, and what a person dismissed as a duplicate.
+    """
     shared = _shared_now()
     told = [When(shared[reason], then=Value(f', "{reason.value}"')) for reason in WEIGHTS]
     codes = Concat(*(Case(when, default=Value(""), output_field=CharField()) for when in told))
     proposals.update(
         reasons=Cast(Concat(Value("["), Substr(codes, 3), Value("]")), JSONField()), confidence=_confidence(shared)
     )
-    proposals.filter(confidence=0).delete()
+    dismissed = Duplicate.objects.filter(dismissed_at__isnull=False, first=OuterRef("first"), second=OuterRef("second"))
+    proposals.filter(Q(confidence=0) | Exists(dismissed)).delete()
 
 
 def _confidence(shared: dict[AccountLink.Reason, Any]) -> Case:

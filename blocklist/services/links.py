@@ -26,8 +26,11 @@ class MayNotDecideLink(PermissionDenied):
 
 def why_may_not_decide(link: AccountLink, user: User, *, at: datetime) -> str:
     """Empty where this staff user confirms and denies the link; else the sentence that tells who does."""
-    if AccountLink.objects.decidable_by(user, at=at).filter(pk=link.pk).exists():
-        return ""
+    return "" if AccountLink.objects.decidable_by(user, at=at).filter(pk=link.pk).exists() else why_only_some_decide()
+
+
+def why_only_some_decide() -> str:
+    """The sentence for whoever may not ban both customers."""
     return _(
         "A confirmed link has the effect of a ban, so only a manager or the exclusive agent of both customers decides."
     )

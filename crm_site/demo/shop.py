@@ -15,8 +15,10 @@ from django.db.models import F, Model
 from django.db.models.functions import Mod
 from django.utils.translation import gettext as _
 
-from blocklist.models import Ban
+from blocklist.models import AccountLink, Ban
 from blocklist.services.bans import ban_purchases
+from blocklist.services.link_proposals import propose_links
+from blocklist.services.links import confirm_link
 from crm_site.roles import AGENT, LEAD, MANAGER
 from customers import identity
 from customers.bulk import insert_from, insert_rows
@@ -125,6 +127,7 @@ def seed(*, customers: int, at: datetime) -> None:
         _seed_bindings(staff, at=at)
         _seed_bans(staff, at=at)
         _seed_duplicates(at=at)
+        _seed_links(staff, at=at)
         _seed_broadcast(staff, at=at)
         seed_words(staff, at=at)
         seed_replies(staff)
@@ -347,6 +350,23 @@ def _seed_duplicates(*, at: datetime) -> None:
             customer_id=guest, kind=value.kind, key=value.key, defaults={"value": value.value}
         )
     suggest(ContactValue.objects.filter(customer__in=guests), at=at)
+
+
+def _seed_links(staff: dict[str, User], *, at: datetime) -> None:
+    """Two who share an e-mail with somebody banned, one of them confirmed to be the same person; the rest proposed."""
+    banned = Ban.objects.standing(at).values("customer")
+    value = ContactValue.objects.filter(customer__in=banned, kind=ContactValue.Kind.EMAIL).order_by("pk").first()
+    if value is None:  # a shop of a handful
+        return
+    unbanned = Customer.objects.with_account().exclude(pk__in=banned).exclude(accounts__nick=ALLOWED_NICK)
+    others = list(unbanned.order_by("-pk")[:2])
+    same = {"kind": value.kind, "value": value.value, "key": value.key}
+    insert_rows(ContactValue, [ContactValue(customer_id=other.pk, **same) for other in others])
+    guests = Customer.objects.filter(accounts__isnull=True)
+    propose_links(guests, at=at)
+    propose_links(Customer.objects.filter(pk__in=[other.pk for other in others]), at=at)
+    link = AccountLink.objects.of(others[0]).order_by("-confidence", "pk")[0]
+    confirm_link(link, by=staff["lin"], at=at, note="同一个人，同一个邮箱 Same person, same e-mail")
 
 
 def _seed_broadcast(staff: dict[str, User], *, at: datetime) -> None:

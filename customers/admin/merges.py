@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,20 +16,18 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from customers import identity
 from customers.models import ContactValue, Customer, Duplicate, Merge
 from customers.services import jobs, merges
 from customers.services.merges import FindDuplicates
 
 from .base import ReadOnlyAdmin
 from .cells import NOTHING, moment, staff_name
-from .customer_page import figures
 from .customer_rows import customer_name, linked_name, with_columns, with_names
+from .sides import sides_of
 from .staff import signed_in
 
 SHOWN_MATCHES = 8
@@ -45,17 +42,6 @@ class MergeForm(forms.Form):
 
 class SearchForm(forms.Form):
     q = forms.CharField(max_length=200, required=False)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of two customers as the page of comparison shows him."""
-
-    customer: Customer
-    name: SafeString
-    facts: list[tuple[str, str]]
-    contacts: list[tuple[str, str, bool]]
-    moves: list[tuple[str, int]]
 
 
 @admin.register(Duplicate)
@@ -199,7 +185,7 @@ def compare_view(request: HttpRequest, first: int, second: int) -> HttpResponse:
     shown = {
         **admin.site.each_context(request),
         "title": _("Compare two customers"),
-        "sides": _sides([rows[first], rows[second]]),
+        "sides": [(side, merges.preview(side.customer)) for side in sides_of([rows[first], rows[second]])],
         "suggestion": Duplicate.objects.undecided().filter(first=min(rows), second=max(rows)).first(),
         "form": form,
     }
@@ -208,42 +194,6 @@ def compare_view(request: HttpRequest, first: int, second: int) -> HttpResponse:
 
 def _sentence(error: Exception) -> str:
     return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-
-
-def _sides(customers: list[Customer]) -> list[Side]:
-    """Contact data stays masked: that both have a value is what decides, and looking at one is audited elsewhere."""
-    values = ContactValue.objects.filter(customer__in=customers).order_by("kind", "pk")
-    owners: dict[tuple[str, str], set[int]] = {}
-    for row in values:
-        owners.setdefault((row.kind, row.key), set()).add(row.customer_id)
-    return [
-        Side(
-            customer=customer,
-            name=customer_name(customer),
-            facts=_facts(customer),
-            contacts=[
-                (
-                    capfirst(row.get_kind_display()),
-                    identity.masked(row.kind, row.value),
-                    len(owners[row.kind, row.key]) > 1,
-                )
-                for row in values
-                if row.customer_id == customer.pk
-            ],
-            moves=merges.preview(customer),
-        )
-        for customer in customers
-    ]
-
-
-def _facts(customer: Customer) -> list[tuple[str, str]]:
-    return [
-        (_("exclusive agent"), str(customer.agent or _("nobody yet"))),
-        (_("level"), customer.get_level_display()),
-        (_("groups"), ", ".join(sorted(group.name for group in customer.groups.all())) or NOTHING),
-        (_("region"), " ".join(filter(None, [customer.province, customer.city])) or NOTHING),
-        *figures(customer),
-    ]
 
 
 def partner_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -262,7 +212,10 @@ def partner_view(request: HttpRequest, pk: int) -> HttpResponse:
         "customer": customer,
         "customer_name": customer_name(customer),
         "query": text,
-        "matches": [(row.pk, customer_name(row)) for row in found[:SHOWN_MATCHES]],
+        "matches": [
+            (reverse("admin:customers_duplicate_compare", args=[pk, row.pk]), customer_name(row))
+            for row in found[:SHOWN_MATCHES]
+        ],
         "has_more": len(found) > SHOWN_MATCHES,
     }
     return TemplateResponse(request, "admin/customers/duplicate/partner.html", shown)

@@ -3,7 +3,7 @@
 import pytest
 
 from blocklist.models import AccountLink
-from blocklist.services.link_proposals import propose_links
+from blocklist.services.link_proposals import propose_at_once, propose_links
 from blocklist.services.links import confirm_link, deny_link
 from customers.identity import Identity
 from customers.models import ContactValue, Customer, Duplicate, FormerNick
@@ -170,6 +170,13 @@ def test_buyer_who_tells_nothing_new_costs_no_search(db, django_assert_num_queri
 
     with django_assert_num_queries(7):
         keep_customer(buyer, at=NOON)
+
+
+def test_buyer_who_shares_nothing_costs_three_questions(db, django_assert_num_queries):
+    customer = CustomerFactory(nick="bob", phone="13800138000", address=DOOR)
+
+    with django_assert_num_queries(3):
+        propose_at_once(Customer.objects.filter(pk=customer.pk), at=NOON)
 
 
 def test_search_takes_the_same_number_of_statements_for_any_number(db, django_assert_num_queries):

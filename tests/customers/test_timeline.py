@@ -44,6 +44,8 @@ KINDS = [
     "attempt",
     "exemption",
     "appeal",
+    "watch",
+    "link",
 ]
 
 
@@ -169,6 +171,8 @@ def test_timeline_is_narrowed_to_kinds(customer, agent, manager):
         "ban_request": [],
         "exemption": [],
         "appeal": [],
+        "watch": [],
+        "link": [],
         "broadcast": ["delivery"],
         "opt_out": ["opt_out_ended", "opt_out"],
         "ban": ["ban_over", "ban", "ban_lifted", "ban"],
