@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -83,7 +84,10 @@ class AttemptAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
         customers = with_names(Customer.objects.all(), request, timezone.now())
         rows = of_seen_customers(super().get_queryset(request), request)
-        return rows.prefetch_related(Prefetch("customer", customers))
+        banned = Coalesce(OuterRef("ban__customer"), OuterRef("watch__customer"))
+        seen = Customer.objects.visible_to(signed_in(request)).filter(pk=banned)
+        shown: QuerySet[Attempt] = rows.prefetch_related(Prefetch("customer", customers))
+        return cast("QuerySet[Attempt]", shown.annotate(is_entry_seen=Exists(seen)))
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -121,6 +125,8 @@ class AttemptAdmin(ReadOnlyAdmin):
         found = attempt.ban or attempt.watch
         if found is None:
             return NOTHING
+        if not attempt.is_entry_seen:  # type: ignore[attr-defined]
+            return _("of another agent's customer")
         what = _("ban") if isinstance(found, Ban) else _("watch")
         by = staff_name(found.by) if found.by else found.rule  # type: ignore[union-attr]
         text = f"{what}: {found.get_type_display()}, {by}"
@@ -131,7 +137,9 @@ class AttemptAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("entry"))
     def entry_told(self, attempt: Attempt) -> SafeString | str:
         """The same on the attempt's page; of a ban in full: by whom, when, until when."""
-        return why(attempt.ban) if attempt.ban else self.entry(attempt)
+        if attempt.ban and attempt.is_entry_seen:  # type: ignore[attr-defined]
+            return why(attempt.ban)
+        return self.entry(attempt)
 
     @admin.display(description=gettext_lazy("asked through"))
     def asked(self, attempt: Attempt) -> str:

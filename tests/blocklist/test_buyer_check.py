@@ -71,6 +71,11 @@ def test_customer_of_another_agent_is_not_named(sign_in, settings, agent, other_
         text = ask(client, source, **named).text
         assert "refused" in text.lower()
         assert not any(told in text for told in ("secret", "extortion", ban.get_absolute_url()))
+    (attempt,) = Attempt.objects.filter(customer__agent=agent)
+    for page in (LIST, attempt.get_absolute_url()):
+        text = client.get(page).text
+        assert "of another agent" in text
+        assert not any(told in text for told in ("secret", "extortion, ", ban.get_absolute_url()))
 
 
 @pytest.mark.parametrize(
