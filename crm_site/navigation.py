@@ -116,9 +116,7 @@ def _items(request: HttpRequest, lists: list[tuple[str, str]]) -> list[dict[str,
             continue
         if label == CHECK:
             if request.user.has_perms(["blocklist.view_attempt", "customers.view_customer"]):
-                items.append(
-                    {"title": _("Check a buyer"), "icon": icon, "link": reverse("admin:blocklist_check_buyer")}
-                )
+                items.append({"title": _("Check a buyer"), "icon": icon, "link": reverse("check_buyer")})
             continue
         model = apps.get_model(label)
         registered = admin.site.is_registered(model)

@@ -25,7 +25,6 @@ from customers.admin.customer_rows import linked_name, with_names
 from customers.admin.staff import came_from, of_seen_customers, signed_in
 from customers.models import Customer
 
-from .buyer_check import check_view
 from .why import why, why_sentence
 
 KINDS = {Attempt.Outcome.REFUSED: "danger", Attempt.Outcome.REVIEW: "warning", Attempt.Outcome.DESPITE: "warning"}
@@ -91,7 +90,6 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         own = [
-            path("check/", self.admin_site.admin_view(check_view), name="blocklist_check_buyer"),
             path("<int:pk>/handle/", self.admin_site.admin_view(handle_view), name="blocklist_attempt_handle"),
         ]
         return own + super().get_urls()

@@ -18,7 +18,6 @@ from customers.services.people import find_customer
 
 IDENTIFIERS = ("nick", "external_id", "phone", "email", "address")
 KINDS = {Outcome.ALLOW: "success", Outcome.REVIEW: "warning", Outcome.REFUSE: "danger"}
-ICONS = {Outcome.ALLOW: "check_circle", Outcome.REVIEW: "pause_circle", Outcome.REFUSE: "block"}
 
 
 def _text(label: Any, longest: int, help_text: Any = "") -> forms.CharField:
@@ -73,7 +72,6 @@ def shown_decision(decision: Decision, user: User) -> dict[str, Any]:
         "decision": decision,
         "outcome": words[decision.outcome],
         "kind": KINDS[decision.outcome],
-        "icon": ICONS[decision.outcome],
         "reasons": [reason for part in parts.decisions for reason in part.reasons(decision, user)],
     }
 

@@ -8,7 +8,7 @@ from blocklist.models import Attempt
 from tests.factories import NOON, BanFactory, CustomerFactory, SourceFactory, UserFactory, WatchFactory
 
 LIST = "/admin/blocklist/attempt/"
-PAGE = f"{LIST}check/"
+PAGE = "/admin/check-buyer/"
 PHONE = "13800138000"
 
 
