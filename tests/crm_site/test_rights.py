@@ -183,7 +183,7 @@ def addressed(route, rows):
     noun = {"segments": "views", "inquiries": "inquiry"}.get(noun, noun)
     own = rows.get(noun, rows.get(noun.removesuffix("s"), 10**6))
     told = {"pk": own, "object_id": own, "id": own, "name": "export", "kind": "customer", "content_type_id": 1} | rows
-    told |= {"purpose": "advice", "type": "abuse", "language": "en"}
+    told |= {"purpose": "advice", "type": "abuse", "language": "en", "source": 1, "token": "0" * 32}
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(told[found[1]]), route)
 
 

@@ -340,6 +340,7 @@ def test_progress_tells_the_figures_of_a_finished_broadcast(sign_in, manager, se
             "waiting": "0",
             "reason-banned": "1",
             "reason-linked": "0",
+            "reason-ban_waits": "0",
             "reason-no_account": "1",
             "reason-opted_out": "0",
             "reason-no_address": "0",
