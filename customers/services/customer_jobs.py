@@ -81,7 +81,7 @@ class BulkKind(CustomersKind):
     def step(self, job: Job, *, at: datetime) -> bool:
         by = asker(job)
         if job.total is None:
-            return self._collect(job, self.chosen(job, by=by))
+            return self._collect(job, self.chosen(job, by=by), by=by, at=at)
         if job.approved_at is None and self.needs_approval(job, by=by, at=at):
             self._have_approved(job, by=by, at=at)
         waiting = JobRow.objects.filter(job=job, state=JobRow.State.WAITING)
@@ -110,26 +110,36 @@ class BulkKind(CustomersKind):
     def tell_approvers(self, job: Job, *, at: datetime) -> None:
         by = asker(job)
         others = who_may(self.approve_permission).exclude(pk=by.pk)
-        parameters: dict[str, str | int] = {"kind": job.kind, "count": job.total or 0, "user": by.username}
+        count = (job.total or 0) - job.refused_count
+        parameters: dict[str, str | int] = {"kind": job.kind, "count": count, "user": by.username}
         notify(others, APPROVAL_NEEDED.name, at=at, url=job.get_absolute_url(), parameters=parameters)
 
-    def _collect(self, job: Job, customers: CustomerQuerySet) -> bool:
+    def _collect(self, job: Job, customers: CustomerQuerySet, *, by: User, at: datetime) -> bool:
         rest = customers.filter(pk__gt=job.collected_up_to)
         last = stretch_end(rest, settings.WRITE_BATCH)
         if last is None:
             job.total = job.rows.count()
         else:
             insert_from(JobRow, rest.filter(pk__lte=last), job=job, customer=F("pk"), ignore_conflicts=True)
+            if self.approve_permission:
+                # Whoever it may not be done to does not wait for a second person with the others.
+                added = job.rows.filter(customer__gt=job.collected_up_to, customer__lte=last)
+                self._refuse(job, list(added.values_list("customer", flat=True)), by=by, at=at)
             job.collected_up_to = last
         return True
 
-    def _apply(self, job: Job, stretch: list[int], *, by: User, at: datetime) -> None:
+    def _refuse(self, job: Job, stretch: list[int], *, by: User, at: datetime) -> None:
+        """Note in the rows of these customers (ids) who is refused, and why."""
         rows = JobRow.objects.filter(job=job, state=JobRow.State.WAITING, customer__in=stretch)
         customers = Customer.objects.filter(pk__in=stretch)
         gone = customers.exclude(pk__in=Customer.objects.visible_to(by).values("pk"))
         for code, refused in {GONE: gone, **self.refused(customers, job=job, by=by, at=at)}.items():
             named = rows.filter(customer__in=refused.order_by().values("pk"))
             job.refused_count += named.update(state=JobRow.State.REFUSED, refusal=code)
+
+    def _apply(self, job: Job, stretch: list[int], *, by: User, at: datetime) -> None:
+        self._refuse(job, stretch, by=by, at=at)
+        rows = JobRow.objects.filter(job=job, state=JobRow.State.WAITING, customer__in=stretch)
         allowed = list(rows.values_list("customer", flat=True))
         if allowed:
             with audit.one_event(job):

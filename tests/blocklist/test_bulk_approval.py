@@ -10,7 +10,7 @@ from customers.services import approvals, jobs
 from messaging.channels import get_channel
 from messaging.models import Delivery
 from messaging.rules import all_exclusions
-from tests.factories import NOON, CustomerFactory, UserFactory
+from tests.factories import NOON, BanFactory, CustomerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -60,6 +60,25 @@ def test_only_those_who_would_be_banned_count(agent, other_agent, manager):
     job = bulk_ban(customers, agent.user)
 
     assert (job.state, job.done_count, job.refused_count) == (Job.State.FINISHED, 2, 3)
+
+
+def test_nobody_waits_to_be_banned_whom_the_asker_may_not_ban(agent, other_agent, manager):
+    theirs = CustomerFactory(agent=other_agent)
+    customers = [*CustomerFactory.create_batch(3, agent=agent), theirs]
+    BanFactory(customer=CustomerFactory(agent=agent))
+
+    job = bulk_ban([*customers, Ban.objects.get().customer], agent.user)
+
+    assert (job.state, waiting(), awaiting_ban(Customer.objects.filter(pk=theirs.pk)).exists()) == (
+        Job.State.APPROVAL,
+        3,
+        False,
+    )
+    assert dict(job.rows.exclude(refusal="").values_list("customer", "refusal")) == {
+        theirs.pk: "not_yours",
+        Ban.objects.get().customer_id: "standing",
+    }
+    assert Notification.objects.get(user=manager).parameters["count"] == 3
 
 
 def test_no_broadcast_goes_to_whoever_waits_to_be_banned(agent, manager):
