@@ -22,13 +22,14 @@ from blocklist.models import (
 )
 from customers.models import Customer, User
 from customers.parts import MergePart
+from customers.services import audit
 
 from .changes import note_changes
 from .consequences import follow_lifts
 from .expiry import expire
 from .links import fold_links
 from .marketplace_tasks import add_tasks
-from .request_news import overtake
+from .request_news import overtake, overtake_by
 
 # Why the weaker of two bans was lifted.
 STRICTER = _("merged with a customer whose ban is stricter")
@@ -51,16 +52,19 @@ def fold_bans(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
 def tell_merged_bans(kept: Customer, *, by: User, at: datetime) -> None:
     """Now that accounts and bans are the kept customer's, whoever keeps a copy hears how his ban stands.
 
-    So do those who keep the marketplaces' own lists: his ban is one of all his accounts.
+    So do those who keep the marketplaces' own lists: his ban is one of all his accounts. A request to ban him is
+    overtaken.
 
     The caller holds the exclusive intake lock.
     """
     bans = Ban.objects.filter(customer=kept)
     lifted = bans.filter(ended_at=at, lifted_by=by, lift_reason=str(STRICTER))
     if lifted.exists():
+        audit.record("ban.lifted", lifted, by=by, at=at, fields=["ended_at"], reason=str(STRICTER))
         follow_lifts(lifted, by=by, at=at)
     note_changes(bans.standing(at), BanChange.Kind.CHANGED, at=at)
     add_tasks(bans.standing(at), MarketplaceTask.Action.BLOCK, at=at)
+    overtake_by(bans.standing(at), by=by, at=at)
 
 
 def _strictness(ban: Ban) -> tuple[bool, datetime, bool]:

@@ -294,6 +294,18 @@ def test_a_merge_of_two_with_requests_tells_the_one_who_asked_for_the_merged(age
     assert told_kinds() == [("ming", "ban_requested"), ("ming", "ban_requested")]  # lead merged them himself
 
 
+def test_a_merge_with_a_banned_customer_overtakes_the_request(agent, asker, lead, manager):
+    kept, merged = (CustomerFactory(agent=agent) for _number in range(2))
+    request = ask(kept, asker)
+    ban = ban_purchase(merged, type="extortion", by=manager, at=NOON)
+
+    merges.merge(kept, merged, by=lead, at=LATER)
+
+    request.refresh_from_db()
+    assert (request.state, request.ban, request.decided_by) == ("overtaken", ban, lead)
+    assert "was overtaken" in told(asker)[0]
+
+
 def test_a_rule_proposes_and_bans_nobody(customer, agent, manager):
     request = ban_requests.propose_by_rule(customer, rule="refused_parcels", type="refused_parcel", at=NOON)
     again = ban_requests.propose_by_rule(customer, rule="other_rule", type="abuse", at=LATER)

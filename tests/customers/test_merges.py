@@ -7,7 +7,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from blocklist.models import Ban
-from customers.models import Account, Binding, ContactValue, Customer, Duplicate, Inquiry, Merge
+from customers.models import Account, Binding, ContactValue, Customer, Duplicate, Event, Inquiry, Merge
 from customers.parts import parts
 from customers.services import inquiries, jobs, merges
 from customers.services.bindings import bind, hand_over
@@ -93,6 +93,8 @@ def test_stricter_of_two_standing_bans_stays(kept, merged, manager, now, days):
     assert list(Ban.objects.exclude(ended_at=None).values_list("customer", "lifted_by", "ended_at")) == [
         (kept.pk, manager.pk, now)
     ]
+    lifted = Event.objects.get(verb="ban.lifted").rows.values_list("row_id", flat=True)
+    assert list(lifted) == [ban.pk for ban in bans if ban != stricter]
 
 
 def test_merging_a_banned_customer_bans_the_kept_one(kept, merged, lead, now):
