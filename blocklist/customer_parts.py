@@ -39,7 +39,7 @@ from .admin.watch_state import watch_badge, watch_filter, with_watch
 from .admin.why import why, why_banned, why_line
 from .models import Attempt, Ban, BanRequest, Exemption, bannable_by, banned
 from .services import ban_exports, bans, bulk_actions, open_orders, undo
-from .services.appeals import APPEAL_DECIDED, APPEAL_OPENED
+from .services.appeal_news import APPEAL_DECIDED, APPEAL_OPENED
 from .services.attempts import BOUGHT_DESPITE
 from .services.confirmations import BAN_CONFIRMED, BAN_TO_CONFIRM
 from .services.link_proposals import FindLinks

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from blocklist.models import Appeal, Ban, Evidence
 from blocklist.signals import appeal_decided
 from customers import locks
 from customers.models import Inquiry, Source, User
-from customers.parts import NotificationKind
 from customers.services import audit, inquiries
 from customers.services.files import CheckedFile, kept
-from customers.services.notifications import notify
 from customers.services.staff import who_may
 
+from .appeal_news import tell_decided, tell_opened
 from .bans import lift_these
 from .evidence import attach_evidence
 from .wordings import accusation_in
@@ -41,26 +38,6 @@ class MayNotAppeal(PermissionDenied):
 
 class AppealDecided(Exception):
     """Somebody has decided already. The message says how."""
-
-
-def _tell_opened(parameters: Mapping[str, Any]) -> str:
-    return _("Appeal #%(appeal)d against a ban waits for a decision.") % parameters
-
-
-def _tell_decided(parameters: Mapping[str, Any]) -> str:
-    said = {**parameters, "state": State(parameters["state"]).label}
-    return _("Appeal #%(appeal)d: %(state)s, by %(user)s.") % said
-
-
-APPEAL_OPENED = NotificationKind(
-    name="appeal_opened", label=gettext_lazy("an appeal waits for a decision"), tell=_tell_opened
-)
-APPEAL_DECIDED = NotificationKind(
-    name="appeal_decided",
-    label=gettext_lazy("an appeal that I opened, or against a ban of mine, was decided"),
-    tell=_tell_decided,
-    is_personal=True,
-)
 
 
 def open_appeal(
@@ -97,7 +74,7 @@ def open_appeal(
         deciders = who_may(DECIDE)
         others = deciders.exclude(pk=ban.by_id)
         told = others if others.exists() else deciders
-        notify(told, APPEAL_OPENED.name, at=at, url=appeal.get_absolute_url(), parameters={"appeal": appeal.pk})
+        tell_opened(appeal, told, at=at)
         return appeal
 
 
@@ -161,8 +138,7 @@ def _decide(appeal: Appeal, state: State, *, answer: str, note: str, by: User, a
     inquiries.tell(
         appeal.customer, text=answer, by=by, at=at, inquiry=_still_his(appeal.inquiry, appeal), source=appeal.source
     )
-    parameters: dict[str, str | int] = {"appeal": appeal.pk, "state": state.value, "user": by.username}
-    notify(_concerned(appeal, by), APPEAL_DECIDED.name, at=at, url=appeal.get_absolute_url(), parameters=parameters)
+    tell_decided(appeal, by=by, at=at)
     appeal_decided.send(sender=Appeal, appeal=appeal, at=at)
 
 
@@ -177,11 +153,6 @@ def _settle(appeal: Appeal, *, by: User, at: datetime, **values: Any) -> None:
 def _still_his(inquiry: Inquiry | None, appeal: Appeal) -> Inquiry | None:
     """The inquiry it came from, unless a merge made it somebody else's."""
     return inquiry if inquiry and inquiry.customer_id == appeal.customer_id else None
-
-
-def _concerned(appeal: Appeal, by: User) -> QuerySet[User]:
-    """Who opened it and who banned, but for who decides."""
-    return User.objects.filter(pk__in=[appeal.opened_by_id or 0, appeal.ban.by_id]).exclude(pk=by.pk)
 
 
 def _given(field: str, text: str, missing: str) -> str:

@@ -9,7 +9,7 @@ from blocklist.models import Ban, BanChange, MarketplaceTask
 from blocklist.signals import ban_lifted, ban_set
 from customers.models import User
 
-from .appeals_of_lifted import close_appeals
+from .appeal_news import close_appeals
 from .changes import note_changes
 from .confirmations import ask_to_confirm
 from .marketplace_tasks import add_tasks

@@ -166,13 +166,16 @@ def test_withdrawn_by_who_opened_it_or_a_manager(ban, manager, other_agent):
     assert (appeal.state, is_banned(ban.customer)) == ("withdrawn", True)
 
 
-def test_lifting_the_ban_otherwise_ends_the_appeal(ban, manager):
-    appeal = opened(ban)
+def test_lifting_the_ban_otherwise_ends_the_appeal_on_record_and_tells_who_opened_it(ban, manager, other_agent):
+    appeal = opened(ban, by=other_agent.user)
 
     bans.lift_ban(ban.customer, reason="r", by=ban.by, at=LATER)
 
     appeal.refresh_from_db()
     assert (appeal.state, appeal.note) == ("withdrawn", "The ban was lifted meanwhile.")
+    assert (told(other_agent.user), told(ban.by)) == (["appeal_decided"], [])
+    event = Event.objects.get(verb="appeal.withdrawn")
+    assert (event.by, list(event.rows.values_list("row_id", flat=True))) == (ban.by, [appeal.pk])
 
 
 def test_decision_after_the_ban_ran_out_changes_no_ban(agent, manager):
