@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from customers.models.customer import CustomerQuerySet
 
 
+LONGEST_REASON = 200
+
+
 class MayNotBan(PermissionDenied):
     """The staff user may not ban or lift here. The message says why."""
 
@@ -188,7 +191,7 @@ def _confirmation(at: datetime) -> Case:
 def lift_ban(customer: Customer, *, reason: str, by: User, at: datetime) -> Ban:
     """End the customer's standing ban with a reason and return it.
 
-    Raises NotBanned where none stands, MayNotBan without the right, ValidationError without a reason.
+    Raises NotBanned where none stands, MayNotBan without the right, ValidationError without a reason or for a long one.
     """
     reason = _given(reason)
     with transaction.atomic():
@@ -231,7 +234,7 @@ def restore_bans(lifted: BanQuerySet, *, by: User, at: datetime) -> int:
     with transaction.atomic():
         locks.close_intake()
         customers = Customer.objects.filter(pk__in=lifted.values("customer"))
-        Ban.objects.run_out(at).filter(customer__in=customers).update(ended_at=F("until"))
+        expire(Ban.objects.filter(customer__in=customers), at=at)
         allowed = customers.filter(pk__in=bannable_by(by, at=at).values("pk"))
         due = lifted.filter(Q(until__isnull=True) | Q(until__gt=at), customer__in=allowed.values("pk"))
         due = due.exclude(customer__in=banned(customers, at=at).values("pk"))
@@ -261,9 +264,12 @@ def restore_bans(lifted: BanQuerySet, *, by: User, at: datetime) -> int:
 
 
 def _given(reason: str) -> str:
-    if not reason.strip():
+    reason = reason.strip()
+    if not reason:
         raise ValidationError({"reason": _("Say why the ban is lifted.")})
-    return reason.strip()
+    if len(reason) > LONGEST_REASON:
+        raise ValidationError({"reason": _("At most %(most)d characters.") % {"most": LONGEST_REASON}})
+    return reason
 
 
 def _lift(standing: BanQuerySet, *, reason: str, by: User, at: datetime, job: Job | None = None) -> int:

@@ -76,4 +76,6 @@ def test_a_lift_that_cannot_be_says_why(customer, agent, manager):
         run("lift_ban", "buyer", "--reason", "we agreed", "--by", "ming")
     with pytest.raises(CommandError, match="--reason: Say why the ban is lifted"):
         run("lift_ban", "buyer", "--reason", " ", "--by", "manager")
+    with pytest.raises(CommandError, match="--reason: At most 200 characters"):
+        run("lift_ban", "buyer", "--reason", "x" * 201, "--by", "manager")
     assert Ban.objects.get().ended_at is None

@@ -3,13 +3,13 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from blocklist.models import Ban, BanChange, banned
+from blocklist.models import Ban, BanChange, MarketplaceTask, banned
 from blocklist.services import bans, undo
 from customers.gates import Door, Outcome, Question, ask
 from customers.identity import Identity
 from customers.models import Customer, Event, Job
 from customers.services import jobs
-from tests.factories import NOON, BanFactory, CustomerFactory, UserFactory
+from tests.factories import NOON, AccountFactory, BanFactory, CustomerFactory, SourceFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 SOON = NOON + timedelta(minutes=29)
@@ -97,6 +97,20 @@ def test_undoing_a_lift_leaves_out_who_is_banned_again_and_whose_time_is_over(ag
         (short.pk, "over"),
         (again.pk, "banned"),
     ]
+
+
+def test_undoing_a_lift_tells_of_a_ban_that_ran_out_meanwhile(agent):
+    account = AccountFactory(
+        customer=CustomerFactory(agent=agent), source=SourceFactory(code="tb", is_marketplace=True)
+    )
+    BanFactory(customer=account.customer, by=agent.user)
+    job = bulk_lift([account.customer], agent.user)
+    short = bans.ban_purchase(account.customer, type="abuse", by=agent.user, at=NOON, until=NOON + timedelta(minutes=5))
+
+    undo.undo(job, by=agent.user, clock=clock(SOON))
+
+    assert banned_ids() == {account.customer.pk}
+    assert MarketplaceTask.objects.filter(ban=short, action="unblock").exists()
 
 
 def test_undoing_a_ban_leaves_alone_who_was_lifted_and_banned_again_meanwhile(agent):
