@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 from blocklist.models import Attempt, Ban
 from blocklist.services import attempts
 from customers.admin.base import ReadOnlyAdmin
+from customers.admin.buyer_form import BuyerForm
 from customers.admin.cells import NOTHING, badge, moment, money, staff_name
 from customers.admin.customer_rows import linked_name, with_names
 from customers.admin.staff import came_from, of_seen_customers, signed_in
@@ -148,7 +149,8 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("named by"))
     def named_by(self, attempt: Attempt) -> str:
-        return ", ".join(attempt.identifiers)
+        fields = BuyerForm.base_fields
+        return ", ".join(str(fields[name].label) if name in fields else name for name in attempt.identifiers)
 
     @admin.display(description=gettext_lazy("order"), ordering="order_number")
     def order_shown(self, attempt: Attempt) -> str:

@@ -38,6 +38,7 @@ def test_staff_ask_the_gate_and_read_the_reason_with_its_entry(sign_in, agent, m
     logged = Attempt.objects.values_list("door", "by", "key", "identifiers", "amount", "outcome", "code")
     expected = ("panel", agent.user.pk, None, ["nick", "phone"], Decimal("12.50"), "refuse", "shared_contact_banned")
     assert list(logged) == [expected]
+    assert "Nick, Phone" in client.get(Attempt.objects.get().get_absolute_url()).text
 
 
 def test_whoever_may_buy_is_named_and_nothing_is_logged(sign_in, agent, source):
