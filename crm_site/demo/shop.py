@@ -48,6 +48,7 @@ from messaging.services.broadcasts import save_draft, send
 from messaging.services.work import work
 from messaging.signals import WorkKind
 
+from .blocklist import seed_blocklist
 from .jobs import seed_jobs
 from .outbox import seed_outbox
 from .reception import seed_inquiries, seed_limits
@@ -134,6 +135,7 @@ def seed(*, customers: int, at: datetime) -> None:
         seed_inquiries(staff, source, banned_nick=BANNED_NICK, at=at)
         seed_limits(staff, at=at)
         seed_outbox(staff, source, at=at)
+        seed_blocklist(staff, source, tests=(BANNED_NICK, ALLOWED_NICK), at=at)
         seed_jobs(staff, at=at)
 
 

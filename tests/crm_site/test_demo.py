@@ -3,9 +3,18 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from blocklist.models import Ban
+from blocklist.models import (
+    AccountLink,
+    Appeal,
+    Ban,
+    BanRequest,
+    Evidence,
+    Exemption,
+    MarketplaceTask,
+    Watch,
+)
 from crm_site import demo
-from customers.models import Agent, Customer, Event, Job, Order, Product
+from customers.models import Agent, Customer, Event, Job, Order, OrderHold, Product
 from customers.services.trade_figures import rebuild_trade_figures
 from messaging.models import Broadcast
 from messaging.services.broadcasts import ledger
@@ -24,6 +33,38 @@ def test_demo_shop_is_a_working_shop(client):
     assert counted.total == broadcast.customers().count() == counted.by_state["sent"] + counted.by_state["excluded"]
     assert Event.objects.filter(verb="ban.set").exists()
     assert Job.objects.filter(kind="bind", state="finished").count() == 1
+
+
+def test_demo_shop_shows_the_whole_blocklist_in_few_rows_whatever_its_size():
+    call_command("seed_demo", customers=200)
+    at = timezone.now()
+
+    tasks, watches = MarketplaceTask.objects, Watch.objects.standing(at)
+    assert {
+        "to block": tasks.open().filter(action="block").count(),
+        "to unblock": tasks.open().filter(action="unblock").count(),
+        "ticked": tasks.done().count(),
+        "watched": watches.confirmed().count(),
+        "proposed watches": watches.proposed().count(),
+        "requests": sorted(BanRequest.objects.values_list("state", flat=True)),
+        "links": sorted(set(AccountLink.objects.values_list("state", flat=True))),
+        "held": OrderHold.objects.open().count(),
+        "appeals": sorted(Appeal.objects.values_list("state", flat=True)),
+        "evidence": Evidence.objects.count(),
+        "exempt": Exemption.objects.standing(at).count(),
+    } == {
+        "to block": 1,
+        "to unblock": 1,
+        "ticked": 2,
+        "watched": 2,
+        "proposed watches": 2,
+        "requests": ["declined", "open", "open"],
+        "links": ["confirmed", "proposed"],
+        "held": 2,
+        "appeals": ["open", "upheld"],
+        "evidence": 1,
+        "exempt": 1,
+    }
 
 
 def test_demo_shop_is_the_same_each_time(django_db_blocker):
