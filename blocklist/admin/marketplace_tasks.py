@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from blocklist.models import Ban, MarketplaceTask
@@ -90,7 +90,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("done", _("done")), ("needless", _("needless")), ("all", _("all"))]
+        return [("done", pgettext("marketplace", "done")), ("needless", _("needless")), ("all", _("all"))]
 
     def choices(self, changelist: ChangeList) -> Any:
         first, *others = super().choices(changelist)
@@ -227,7 +227,7 @@ class MarketplaceTaskAdmin(ReadOnlyAdmin):
     def created(self, task: MarketplaceTask) -> str:
         return moment(task.created_at)
 
-    @admin.display(description=gettext_lazy("done"), ordering="done_at")
+    @admin.display(description=pgettext_lazy("marketplace", "done"), ordering="done_at")
     def done_shown(self, task: MarketplaceTask) -> str:
         if task.needless_at is not None:
             return badge(_("needless"), kind="plain", title=moment(task.needless_at))

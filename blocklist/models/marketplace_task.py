@@ -57,7 +57,7 @@ class MarketplaceTask(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", verbose_name=_("account"))
     action = models.CharField(_("what to do"), max_length=10, choices=Action.choices)
     created_at = models.DateTimeField(_("created"))
-    done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    done_at = models.DateTimeField(pgettext_lazy("marketplace", "done"), null=True, blank=True)
     done_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,

@@ -167,6 +167,7 @@ def _blocklist(customer, twin, agent):
         "attempt": Attempt.objects.create(
             at=at, outcome="refuse", code="x", door="check", source=account.source, customer=customer, ban=ban
         ),
+        "source": account.source,
         "marketplacetask": MarketplaceTask.objects.create(ban=ban, account=account, action="block", created_at=at),
         "orderhold": HeldOrderFactory(customer=customer).holds.get(),
         "wording": Wording.objects.create(purpose="refusal", language="en", text="x", changed_at=at, changed_by=by),
