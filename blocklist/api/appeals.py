@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,7 +22,14 @@ from rest_framework.viewsets import GenericViewSet
 from blocklist.models import Appeal, Ban
 from blocklist.services import appeals
 from blocklist.services.evidence import add_evidence, evidence_rules
-from customers.api.access import Access, acting_user, asked_source, asking_key, visible_customers
+from customers.api.access import (
+    Access,
+    acting_user,
+    asked_customer,
+    asked_source,
+    asking_key,
+    visible_customers,
+)
 from customers.api.bodies import BuyerBody, StrictSerializer
 from customers.api.problems import Conflict
 from customers.filters import StrictFilterSet
@@ -141,11 +147,11 @@ class Appeals(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[A
         return Response(self.get_serializer(appeal).data, status=201 if appeal.opened_at == at else 200)
 
     def _customer(self, request: Request, body: AppealBody) -> Customer:
-        visible, facts = visible_customers(request), body.validated_data
+        facts = body.validated_data
         if "customer" in facts:
-            return get_object_or_404(visible, pk=facts["customer"])
+            return asked_customer(request, facts["customer"])
         found = find_customer(body.buyer(asked_source(request, facts.get("source"))))
-        return get_object_or_404(visible, pk=found.pk if found else 0)
+        return asked_customer(request, found.pk if found else 0)
 
     @extend_schema(
         summary="Add documents to an open appeal",

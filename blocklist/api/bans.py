@@ -26,7 +26,7 @@ from blocklist.models import Ban, Evidence, OrderChoice
 from blocklist.services.bans import NotBanned, ban_purchase, lift_ban
 from blocklist.services.confirmations import NotToConfirm, confirm_ban
 from blocklist.services.open_orders import FOR_ALL
-from customers.api.access import Access, acting_user, asking_key, visible_customers
+from customers.api.access import Access, acting_user, asked_customer, asking_key, visible_customers
 from customers.api.bodies import MomentField, StrictSerializer
 from customers.api.problems import Conflict
 from customers.filters import StrictFilterSet
@@ -202,7 +202,7 @@ class CustomerBans(ViewSet):
         responses={200: BanSerializer, 201: BanSerializer},
     )
     def ban(self, request: Request, pk: int) -> Response:
-        customer = get_object_or_404(visible_customers(request).select_related("agent"), pk=pk)
+        customer = asked_customer(request, pk)
         acting_user(request)  # whoever names nobody is told that before what is wrong with his body
         body = BanBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -215,7 +215,7 @@ class CustomerBans(ViewSet):
         responses={200: BanSerializer},
     )
     def lift_ban(self, request: Request, pk: int) -> Response:
-        customer = get_object_or_404(visible_customers(request).select_related("agent"), pk=pk)
+        customer = asked_customer(request, pk)
         user, at = acting_user(request), timezone.now()
         body = LiftBody(data=request.data)
         body.is_valid(raise_exception=True)

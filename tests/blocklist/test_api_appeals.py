@@ -47,6 +47,14 @@ def test_bad_input_is_told_and_opens_nothing(ban, key_client, body, status):
     assert not Appeal.objects.exists()
 
 
+def test_appeal_of_who_was_merged_is_about_the_ban_of_who_he_is_now(ban, key_client):
+    old = CustomerFactory(nick="old", merged_into=ban.customer)
+
+    made = key_client("appeals:write").post(LIST, {"customer": old.pk, "text": "Why?"})
+
+    assert (made.status_code, made.json()["ban"]) == (201, ban.pk)
+
+
 def test_customers_of_other_sources_are_not_there(ban, key_client):
     client = key_client("appeals:write", "appeals:read", source="other")
 

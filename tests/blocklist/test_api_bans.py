@@ -57,6 +57,16 @@ def test_second_ban_answers_with_the_standing_one(key_client, agent, manager, cu
     assert second.json() == first.json()
 
 
+def test_who_was_merged_is_banned_and_lifted_as_who_he_is_now(key_client, agent, customer):
+    old = CustomerFactory(nick="old", merged_into=customer)
+    client = key_client("bans:write", user=agent.user)
+
+    banned, lifted = client.post(ban_path(old), SPAM), client.post(lift_path(old), {"reason": "we agreed"})
+
+    assert (banned.status_code, lifted.status_code) == (201, 200)
+    assert (banned.json()["customer"], lifted.json()["customer"]) == (customer.pk, customer.pk)
+
+
 def test_agent_of_somebody_else_is_refused_with_the_reason(key_client, other_agent, lead, customer):
     for user in (other_agent.user, lead):
         answer = key_client("bans:write", user=user).post(ban_path(customer), SPAM)
