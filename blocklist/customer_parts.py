@@ -27,6 +27,7 @@ from customers.parts import Badge, Box, CustomerCount, ExportColumn, LevelHold, 
 from .admin import link_timeline, timeline_entries, watch_timeline
 from .admin.answers import CAN_BUY, WHY_DECIDED
 from .admin.appeals import appeal_address, appeals_of
+from .admin.ban_pages import shown_advice
 from .admin.bulk_actions import BULK_ACTIONS
 from .admin.exemptions import exemption_of
 from .admin.link_state import linked_badge, linked_filter, with_banned_link
@@ -262,6 +263,7 @@ def _standing_ban(customer: Customer, request: HttpRequest, at: datetime) -> dic
     return {
         "ban": ban,
         "why": why(ban) if ban else "",
+        "advice_text": shown_advice(ban.type) if ban else "",
         "appeal_address": appeal_address(customer, request) if ban else "",
         "ban_request": BanRequest.objects.open().filter(customer=customer).select_related("by").first(),
     }

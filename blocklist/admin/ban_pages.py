@@ -150,6 +150,11 @@ def shown_advices() -> list[tuple[str, str, str]]:
     return [(type.value, str(type.label), said[type]) for type in Ban.Type]
 
 
+def shown_advice(type: str) -> str:
+    """The advice about one malicious type, in the language of the page."""
+    return advices(get_language() or settings.LANGUAGE_CODE)[type]
+
+
 def show_errors(form: Form, error: ValidationError) -> None:
     """Say at the fields of the form what the service found wrong."""
     fields = {"until": "last_day", "files": "evidence"}

@@ -5,25 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from blocklist.models import Watch
 from blocklist.services import watches
-from blocklist.services.wordings import advices
 from customers.admin.customer_rows import customer_name, with_names
 from customers.admin.staff import came_from, of_seen_customers, signed_in
 from customers.models import Customer
 
-from .ban_pages import show_errors, shown_advices
+from .ban_pages import show_errors, shown_advice, shown_advices
 from .forms import BriefWatchForm, EndWatchForm, WatchForm
 from .watch_state import state_badge
 
@@ -114,8 +111,7 @@ def _told(watch: Watch | None, at: datetime) -> dict[str, Any]:
     """What the facts of a watch are shown with: its state, and the advice about such a buyer."""
     if watch is None:
         return {"watch": None}
-    said = advices(get_language() or settings.LANGUAGE_CODE)
-    return {"watch": watch, "state": state_badge(watch, at), "advice_text": said[watch.type]}
+    return {"watch": watch, "state": state_badge(watch, at), "advice_text": shown_advice(watch.type)}
 
 
 def watch_box(customer: Customer, request: HttpRequest, at: datetime) -> dict[str, Any]:

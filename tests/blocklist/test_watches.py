@@ -333,6 +333,14 @@ def test_desk_and_card_tell_how_to_treat_him(sign_in, customer, agent):
         assert "asked for 200" in page
 
 
+def test_card_of_a_banned_buyer_tells_how_to_treat_him_too(sign_in, customer, agent):
+    BanFactory(customer=customer, type="extortion")
+
+    page = sign_in(agent.user).get(f"/admin/card/?customer={customer.pk}").text
+
+    assert "Do not pay and do not promise anything." in page
+
+
 def test_broadcast_still_reaches_who_is_watched(customer, manager):
     watch(customer, type="abuse", by=manager, at=NOON)
 
