@@ -106,10 +106,10 @@ def can_be_undone_until(job: Job) -> datetime | None:
 
 
 def undoings(job: Job) -> QuerySet[Job]:
-    """The jobs that undo it or have undone it."""
+    """The jobs that undo it or have undone it; none that ended without having done anything."""
     names = [kind.name for kind in KINDS]
-    ended_badly = [Job.State.FAILED, Job.State.CANCELLED]
-    return Job.objects.filter(kind__in=names, parameters__job=job.pk).exclude(state__in=ended_badly, done_count=0)
+    ended = [Job.State.FINISHED, Job.State.FAILED, Job.State.CANCELLED]
+    return Job.objects.filter(kind__in=names, parameters__job=job.pk).exclude(state__in=ended, done_count=0)
 
 
 def why_may_not_undo(job: Job, user: User, *, at: datetime) -> str:

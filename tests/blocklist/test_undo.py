@@ -150,6 +150,16 @@ def test_undo_is_done_once_by_who_did_it_or_a_manager(agent, other_agent, manage
     assert banned_ids() == set()
 
 
+def test_an_undo_that_was_refused_keeps_nobody_from_undoing(agent, manager):
+    job = bulk_ban([CustomerFactory(agent=agent)], agent.user)
+    Ban.objects.update(confirmed_at=NOON, confirmed_by=manager)
+
+    refused = undo.undo(job, by=agent.user, clock=clock(SOON))
+    done = undo.undo(job, by=manager, clock=clock(SOON))
+
+    assert (refused.done_count, refused.refused_count, done.done_count, banned_ids()) == (0, 1, 1, set())
+
+
 def test_other_jobs_have_nothing_to_undo(agent):
     job = bulk("change_level", [CustomerFactory(agent=agent)], agent.user, level=1, reason="")
 
