@@ -33,8 +33,9 @@ PAGES = {
         *("nick=nick1", "trade_count_min=2&trade_count_max=3", "trade_amount_min=0", "trade_amount_min=99999"),
         *("avg_price_min=50", "item_count_max=1", "close_trade_count_min=3", "close_trade_amount_min=99"),
         *("last_trade_from=2024-01-01", "traded_within=1", "not_traded_within=30", "registered_from=2020-01-01"),
-        *("bound_from=2020-01-01", "level=2&trade_amount_min=100&group=1&city=C2"),
+        "bound_from=2020-01-01",
     ],
+    "several filters": ["level=2&trade_amount_min=100&group=1&city=C2", "level=2&trade_amount_min=100&group=1&city=C1"],
     "orders": [f"view=all&o={sign}{column}" for column in range(2, 13) for sign in ("", "-")],
 }
 
