@@ -58,9 +58,9 @@ def test_agent_bans_a_buyer_and_announces_a_product_without_him(visit, language)
 
 
 def ledger(page):
-    """The rows of the ledger: the customer's name → state and why not."""
+    """The rows of the ledger: the customer's name → state and why not; the line about the ban itself left out."""
     rows = [row.inner_text().split("\t") for row in page.locator("#result_list tbody tr").all()]
-    return {customer.split("\n")[0]: why for customer, *why, _settled_at in rows}
+    return {customer.split("\n")[0]: [cell.split("\n")[0] for cell in why] for customer, *why, _settled_at in rows}
 
 
 def expected(words):
