@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -121,7 +121,7 @@ class AppealAdmin(ReadOnlyAdmin):
     def banned_by(self, appeal: Appeal) -> str:
         return f"{staff_name(appeal.ban.by)}: {appeal.ban.get_type_display()}"
 
-    @admin.display(description=gettext_lazy("opened"), ordering="opened_at")
+    @admin.display(description=pgettext_lazy("appeal", "opened"), ordering="opened_at")
     def opened(self, appeal: Appeal) -> SafeString | str:
         return day(appeal.opened_at)
 

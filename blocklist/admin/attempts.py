@@ -54,8 +54,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         "moment_shown",
         "buyer",
         "outcome_badge",
-        "rule",
-        "entry",
+        "rule_and_entry",
         "asked",
         "order_shown",
         "amount_shown",
@@ -133,6 +132,12 @@ class AttemptAdmin(ReadOnlyAdmin):
         title = why_sentence(found) if isinstance(found, Ban) else ""
         return format_html('<a class="crm-link" href="{}" title="{}">{}</a>', url, title, text) if url else text
 
+    @admin.display(description=gettext_lazy("rule"), ordering="code")
+    def rule_and_entry(self, attempt: Attempt) -> SafeString:
+        entry = self.entry(attempt)
+        rule = self.rule(attempt)
+        return format_html("<span>{}<br>{}</span>", rule, entry) if entry != NOTHING else format_html("{}", rule)
+
     @admin.display(description=gettext_lazy("entry"))
     def entry_told(self, attempt: Attempt) -> SafeString | str:
         """The same on the attempt's page; of a ban in full: by whom, when, until when."""
@@ -153,8 +158,11 @@ class AttemptAdmin(ReadOnlyAdmin):
         return ", ".join(str(fields[name].label) if name in fields else name for name in attempt.identifiers)
 
     @admin.display(description=gettext_lazy("order"), ordering="order_number")
-    def order_shown(self, attempt: Attempt) -> str:
-        return f"{attempt.order_number} ({attempt.source})" if attempt.order_number else str(attempt.source)
+    def order_shown(self, attempt: Attempt) -> SafeString | str:
+        if not attempt.order_number:
+            return str(attempt.source)
+        told = '<span>{}<br><span class="crm-hint">{}</span></span>'
+        return format_html(told, attempt.order_number, attempt.source)
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount")
     def amount_shown(self, attempt: Attempt) -> str:

@@ -136,5 +136,5 @@ def _download(name: str, content: str) -> HttpResponse:
 
 
 def _rendered(request: HttpRequest, page: str, title: str, context: dict[str, Any]) -> TemplateResponse:
-    everywhere = {**admin.site.each_context(request), "opts": Ban._meta, "title": title}
+    everywhere = {**admin.site.each_context(request), "title": title}
     return TemplateResponse(request, f"admin/blocklist/ban_list/{page}.html", {**everywhere, **context})

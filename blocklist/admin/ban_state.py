@@ -19,7 +19,7 @@ def state_badge(ban: Ban, at: datetime) -> SafeString:
             told = {"age": timesince(ban.started_at, at, depth=1)}
             if ban.confirm_by <= at:
                 return badge(_("standing, confirmation overdue: %(age)s") % told, kind="danger", title=title)
-            return badge(_("standing, to be confirmed: %(age)s") % told, kind="warning", title=title)
+            return badge(_("standing, unconfirmed for %(age)s") % told, kind="warning", title=title)
         return badge(_("standing"), kind="danger")
     if ban.lifted_by_id is not None:
         return badge(_("lifted"), kind="plain", title=ban.lift_reason)

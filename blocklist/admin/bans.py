@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from blocklist.models import Ban, Evidence
 from customers.admin.base import Chip, PanelChangeList, ReadOnlyAdmin
@@ -77,7 +77,7 @@ class BanChangeList(PanelChangeList):
             (_("Standing"), {"standing": "yes"}),
             (_("Ending this week"), {"standing": ENDING}),
             (_("To be confirmed"), {"standing": "confirm"}),
-            (_("Lifted"), {"standing": "lifted"}),
+            (pgettext("bans", "Lifted"), {"standing": "lifted"}),
             (_("Set by me"), {"by__id__exact": str(signed_in(request).pk)}),
         ]
         shown = {name: values[-1] for name, values in self.get_filters_params().items()}
@@ -182,7 +182,9 @@ class BanAdmin(ReadOnlyAdmin):
         if ban.until is None:
             return NOTHING
         days = (timezone.localdate(ban.until) - timezone.localdate()).days
-        return _("today") if days <= 0 else ngettext("%(days)d day", "%(days)d days", days) % {"days": days}
+        if days <= 0:
+            return pgettext("ends", "today")
+        return ngettext("%(days)d day", "%(days)d days", days) % {"days": days}
 
 
 def _asks_for_ending(request: HttpRequest) -> bool:

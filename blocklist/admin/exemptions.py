@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -105,7 +105,7 @@ class ExemptionAdmin(ReadOnlyAdmin):
     def until_shown(self, exemption: Exemption) -> str:
         return moment(exemption.until) if exemption.until else _("without end")
 
-    @admin.display(description=gettext_lazy("set by"))
+    @admin.display(description=pgettext_lazy("blocklist", "set by"))
     def actor(self, exemption: Exemption) -> str:
         return staff_name(exemption.by)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from blocklist.models import Watch
 from blocklist.services.watches import page_of
@@ -139,7 +139,7 @@ class WatchAdmin(ReadOnlyAdmin):
     def state_shown(self, watch: Watch) -> SafeString:
         return state_badge(watch, timezone.now())
 
-    @admin.display(description=gettext_lazy("set by"))
+    @admin.display(description=pgettext_lazy("blocklist", "set by"))
     def set_by(self, watch: Watch) -> str:
         if watch.by is not None:
             return staff_name(watch.by)

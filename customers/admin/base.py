@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.row_ids import LONGEST, row_id
 from customers.services import audit
 
+from .cells import NOTHING
 from .many_rows import ManyRowsAdmin
 from .staff import signed_in
 
@@ -69,6 +70,7 @@ class PanelAdmin(ManyRowsAdmin, SkinAdmin):
     """Base of the panel's pages: nothing can be deleted, and what a person edits leaves an audit event."""
 
     list_per_page = 50
+    empty_value_display = NOTHING
     show_full_result_count = False
     # What an empty list says to do next.
     empty_list_text: str | Promise = _("There is nothing here yet.")

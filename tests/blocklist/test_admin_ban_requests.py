@@ -305,7 +305,7 @@ def test_the_list_of_bans_marks_those_to_be_confirmed_and_those_overdue(agent, v
     page = client.get(BANS)
     waiting = client.get(BANS, {"standing": "confirm"}).context["cl"].result_list
 
-    assert "standing, to be confirmed: 0" in page.text
+    assert "standing, unconfirmed for 0" in page.text
     assert "standing, confirmation overdue: 1" in page.text
     assert set(waiting) == {vip_ban, old}
 

@@ -25,6 +25,16 @@ document.addEventListener("alpine:init", () => {
     rewrite("#changelist-actions", "x-bind:style", "{width: changeListWidth + 'px'}");
 });
 
+// The skin's own, called by name once the page is loaded, expects of every field for files that a text field stands beside
+// it and fails at a plain one. The name of the file goes where there is such a field.
+window.fileInputUpdatePath = () => {
+    document.addEventListener("change", (event) => {
+        if (event.target.matches("label > span > input[type=file]")) {
+            event.target.closest("label").querySelector("input[type=text]").value = event.target.files[0]?.name ?? "";
+        }
+    });
+};
+
 function rewrite(selector, attribute, expression) {
     for (const element of document.querySelectorAll(selector)) {
         element.setAttribute(attribute, expression);
