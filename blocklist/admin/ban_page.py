@@ -63,7 +63,6 @@ def ban_page(request: HttpRequest, pk: int | str, form: EvidenceForm | None = No
         "title": str(ban),
         "ban": ban,
         "customer_link": linked_name(ban.customer),
-        "state": state_badge(ban, at),
         "parts": [_rendered(part, ban, request, at, form) for part in PARTS if request.user.has_perm(part.permission)],
     }
     return TemplateResponse(request, "admin/blocklist/ban/page.html", shown)
@@ -83,7 +82,7 @@ def _rendered(part: BanPart, ban: Ban, request: HttpRequest, at: datetime, form:
 
 
 def _facts(ban: Ban, request: HttpRequest, at: datetime) -> dict[str, Any]:
-    return {"until": until_shown(ban.until), "is_standing": ban.is_standing(at)}
+    return {"until": until_shown(ban.until), "is_standing": ban.is_standing(at), "state": state_badge(ban, at)}
 
 
 def _public_text(ban: Ban, request: HttpRequest, at: datetime) -> dict[str, Any]:

@@ -37,6 +37,16 @@ def own_paths():
         "/admin/password_change/",
         reverse("admin:blocklist_ban_customer", args=[bound]),
         reverse("admin:blocklist_lift_customer", args=[banned]),
+        reverse("admin:blocklist_request_ban", args=[bound]),
+        reverse("admin:blocklist_appeal_open", args=[banned]),
+        reverse("admin:blocklist_watch_customer", args=[bound]),
+        reverse("admin:blocklist_exemption_customer", args=[bound]),
+        reverse("admin:blocklist_accountlink_partner", args=[bound]),
+        reverse("admin:blocklist_accountlink_pair", args=sorted([bound, banned])),
+        reverse("check_buyer"),
+        reverse("admin:blocklist_list_upload"),
+        reverse("admin:blocklist_wording_public", args=["refusal"]),
+        reverse("admin:blocklist_wording_text", args=["advice", "abuse"]),
         reverse("admin:messaging_broadcast_preview", args=[draft.pk]),
         reverse("admin:messaging_broadcast_change", args=[draft.pk]),
         reverse("admin:messaging_broadcast_change", args=[sent.pk]),
@@ -79,6 +89,23 @@ def look(window, path):
         })"""
     )
     return {"status": status, **seen}
+
+
+def test_a_plain_field_for_files_leaves_the_other_fields_alone(visit, tmp_path):
+    customer = Customer.objects.filter(agent__user__username="ming").order_by("-pk")[0]
+    talk = tmp_path / "talk.txt"
+    talk.write_text("He swears.")
+    window = visit("ming")
+
+    window.open(reverse("admin:blocklist_ban_customer", args=[customer.pk]))
+    before = window.page.evaluate(TEXTS)
+    window.page.locator("[name=evidence]").set_input_files(talk)
+
+    assert window.page.evaluate(TEXTS) == before
+
+
+# What stands in the fields for text.
+TEXTS = "() => [...document.querySelectorAll('input[type=text]')].map((field) => field.getAttribute('value'))"
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
