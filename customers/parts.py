@@ -220,10 +220,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Contactability:
-    """What an app answers in the box "can this customer be messaged, can he buy now?", in a fixed number of queries."""
+    """What an app answers in the box "can this customer be messaged, can he buy now?", in a fixed number of queries.
+
+    `answers(customer, seen, at)`: of others than those seen by whoever asks, nothing but the rule is told.
+    """
 
     name: str
-    answers: Callable[[Customer, datetime], list[Answer]]
+    answers: Callable[[Customer, CustomerQuerySet, datetime], list[Answer]]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,14 +16,17 @@ from customers.gates import Decision, Outcome
 from customers.models import Customer, User
 from customers.parts import Answer, Contactability, DecisionPart, Reason
 
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
+
 Code = Attempt.Code
 
 
-def can_buy(customer: Customer, at: datetime) -> list[Answer]:
-    """Three queries at most."""
+def can_buy(customer: Customer, seen: CustomerQuerySet, at: datetime) -> list[Answer]:
+    """Four queries at most."""
     against = findings_of(customer, at=at)
     is_review = bool(against) and against[0].outcome is Outcome.REVIEW
-    return [Answer(question="buy", label=_("Buy"), reasons=_reasons(against), is_review=is_review)]
+    return [Answer(question="buy", label=_("Buy"), reasons=_reasons(against, seen), is_review=is_review)]
 
 
 def why_decided(decision: Decision, user: User) -> list[Reason]:
@@ -31,19 +34,31 @@ def why_decided(decision: Decision, user: User) -> list[Reason]:
     if decision.code not in Code.values or decision.customer_id is None:
         return []
     code, entry = Code(decision.code), {"ban_id": decision.ban_id, "watch_id": decision.watch_id}
-    told = _reasons([Finding(code=code, buyer_id=decision.customer_id, found_at_id=decision.customer_id, **entry)])
-    ban = Ban.objects.filter(pk=decision.ban_id).first() if decision.ban_id else None
-    concerned = {decision.customer_id, ban.customer_id if ban else decision.customer_id}
-    if Customer.objects.visible_to(user).filter(pk__in=concerned).count() == len(concerned):
-        return told
-    return [Reason(code=code.value, sentence=code.label)]
+    finding = Finding(code=code, buyer_id=decision.customer_id, found_at_id=decision.customer_id, **entry)
+    return _reasons([finding], Customer.objects.visible_to(user))
 
 
-def _reasons(against: Sequence[Finding]) -> list[Reason]:
-    """Each with who set the entry, when, and its page. Two queries."""
+def _reasons(against: Sequence[Finding], seen: CustomerQuerySet) -> list[Reason]:
+    """Each with who set the entry, when, and its page; the rule alone where it concerns others than those seen.
+
+    Three queries.
+    """
     bans = _entries(Ban, [finding.ban_id for finding in against])
     watches = _entries(Watch, [finding.watch_id for finding in against])
-    return [_reason(finding, bans.get(finding.ban_id), watches.get(finding.watch_id)) for finding in against]
+    told = [(finding, bans.get(finding.ban_id), watches.get(finding.watch_id)) for finding in against]
+    concerned = {finding: _concerned(finding, ban or watch) for finding, ban, watch in told}
+    known = set(seen.filter(pk__in=set().union(*concerned.values())).values_list("pk", flat=True)) if told else set()
+    return [
+        _reason(finding, ban, watch)
+        if concerned[finding] <= known
+        else Reason(code=finding.code.value, sentence=finding.code.label)
+        for finding, ban, watch in told
+    ]
+
+
+def _concerned(finding: Finding, entry: Ban | Watch | None) -> set[int]:
+    """Whom the reason names: the buyer, and whose entry it is."""
+    return {finding.buyer_id, entry.customer_id if entry else finding.found_at_id}
 
 
 def _entries(model: type[Any], ids: Collection[int | None]) -> dict[int | None, Any]:

@@ -70,7 +70,7 @@ def why_may_not_add(owner: Ban | BanRequest | Appeal, user: User) -> str:
     """The sentence for somebody who may not add evidence here; empty where he may."""
     if not user.has_perm("blocklist.add_evidence"):
         return _("You lack the right to add evidence.")
-    if not Customer.objects.visible_to(user).filter(pk=owner.customer_id).exists():
+    if not Customer.objects.editable_by(user).filter(pk=owner.customer_id).exists():
         return _("This is the customer of another agent.")
     return ""
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from blocklist.models import Ban, MarketplaceTask
 from customers import locks
 from customers.bulk import in_batches, insert_from
-from customers.models import Account, User
+from customers.models import Account, Customer, User
 from customers.services import audit
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ def add_missing_tasks(*, at: datetime) -> None:
 
 
 def why_may_not_tick(task: MarketplaceTask, user: User) -> str:
-    """Why this staff user may not tick the task; empty where he may: whoever sees the customer, with the right to."""
+    """Why this staff user may not tick the task; empty where he may: who has the right and may change the customer."""
     if not user.has_perm(TICK):
         return _("You have no right to tick what was done in a marketplace.")
-    if not MarketplaceTask.objects.visible_to(user).filter(pk=task.pk).exists():
-        return _("You do not see this customer.")
+    if not Customer.objects.editable_by(user).filter(pk=task.account.customer_id).exists():
+        return _("This is the customer of another agent.")
     return ""
 
 

@@ -87,7 +87,7 @@ def card_of(
         "row_name": customer_name(row),
         "row_actions": _row_actions(row, request, inquiry or running),
         "boxes": [render_to_string(box.template, box.context(row, request, at), request) for box in parts.card_boxes],
-        "answers": answers(row, at=at),
+        "answers": answers(row, request, at=at),
         "figures": figures(row),
         "orders": last_orders(row, SHOWN_ORDERS, request) if user.has_perm("customers.view_order") else None,
         "inquiry": running,

@@ -42,7 +42,7 @@ def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> 
         **_bindings(row),
         "orders": last_orders(row, SHOWN_ORDERS, request) if request.user.has_perm("customers.view_order") else None,
         "boxes": _boxes(row, request, at),
-        "answers": answers(row, at=at),
+        "answers": answers(row, request, at=at),
         "may_edit": may_edit,
         **contacts_context(row, request),
         **notes_context(row, request, may_edit=may_edit),
@@ -51,11 +51,11 @@ def customer_page(customer: Customer, request: HttpRequest, *, at: datetime) -> 
     }
 
 
-def answers(customer: Customer, *, at: datetime) -> list[dict[str, Any]]:
+def answers(customer: Customer, request: HttpRequest, *, at: datetime) -> list[dict[str, Any]]:
     """Whether he can buy and be messaged, each with its reasons and when they came about."""
     return [
         {"answer": answer, "reasons": [(reason, moment(reason.at)) for reason in answer.reasons]}
-        for answer in contactability(customer, at=at)
+        for answer in contactability(customer, seen=Customer.objects.visible_to(signed_in(request)), at=at)
     ]
 
 

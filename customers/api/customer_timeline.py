@@ -18,7 +18,7 @@ from customers.parts import Viewer
 from customers.services.contactability import contactability
 from customers.services.timeline import BadCursor, Cursor, Line, kinds_for, timeline
 
-from .access import Access, asked_customer, asking_key
+from .access import Access, asked_customer, asking_key, visible_customers
 from .problems import InvalidQuery
 
 KNOWN = ("kind", "cursor")
@@ -92,7 +92,7 @@ class CustomerContactability(ViewSet):
     )
     def retrieve(self, request: Request, pk: int) -> Response:
         customer = asked_customer(request, pk)
-        answers = contactability(customer, at=timezone.now())
+        answers = contactability(customer, seen=visible_customers(request), at=timezone.now())
         return Response(AnswerSerializer(answers, many=True).data)
 
 

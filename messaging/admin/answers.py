@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -16,6 +17,9 @@ from messaging.channels import channel_label, get_channel
 from messaging.models import Delivery, OptOut
 from messaging.rules import all_exclusions
 
+if TYPE_CHECKING:
+    from customers.models.customer import CustomerQuerySet
+
 SENTENCES = {
     Delivery.Reason.BANNED: gettext_lazy("Banned: a banned customer gets no broadcasts."),
     Delivery.Reason.LINKED: gettext_lazy("Linked to a banned customer: he gets no broadcasts either, unless exempt."),
@@ -27,7 +31,7 @@ SENTENCES = {
 }
 
 
-def can_be_messaged(customer: Customer, at: datetime) -> list[Answer]:
+def can_be_messaged(customer: Customer, seen: CustomerQuerySet, at: datetime) -> list[Answer]:
     """Three queries for all channels."""
     channels = [get_channel(name) for name in settings.CHANNELS]
     found = all_exclusions(Customer.objects.filter(pk=customer.pk), channels, at=at)

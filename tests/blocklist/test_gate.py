@@ -12,7 +12,7 @@ from blocklist.services.verdicts import findings_of
 from customers import gates
 from customers.gates import Door, Question
 from customers.identity import Identity
-from customers.models import Account, FormerNick, Job, JobRow
+from customers.models import Account, Customer, FormerNick, Job, JobRow
 from customers.services.contactability import contactability
 from tests.factories import (
     NOON,
@@ -286,7 +286,9 @@ def test_customers_page_answers_as_the_gate_does(world, nick):
 
     outcome, code = answer(world, nick=nick)
 
-    (buy,) = [given for given in contactability(customer, at=NOON) if given.question == "buy"]
+    (buy,) = [
+        given for given in contactability(customer, seen=Customer.objects.all(), at=NOON) if given.question == "buy"
+    ]
     assert (buy.is_yes, buy.is_review) == (outcome == "allow", outcome == "review")
     assert [reason.code for reason in buy.reasons] == ([] if outcome == "allow" else [code])
     assert all(reason.url for reason in buy.reasons)
@@ -305,3 +307,30 @@ def test_customers_page_tells_all_that_the_gate_would_find_by_what_is_known_of_h
     also_called_so = AccountFactory(nick="oldname").customer
     assert [f.code for f in findings_of(also_called_so, at=NOON)] == ["former_nick_banned"]
     assert [f.code for f in findings_of(CustomerFactory(address=ADDRESS), at=NOON)] == ["address_banned"]
+
+
+def test_nothing_is_told_of_a_banned_customer_whom_the_asker_does_not_see(agent, other_agent, sign_in, settings):
+    settings.AGENTS_SEE_CUSTOMERS = "own"
+    mine, theirs = CustomerFactory(agent=agent, phone=PHONE), CustomerFactory(agent=other_agent, phone=PHONE)
+    BanFactory(customer=theirs, type="extortion")
+
+    page = sign_in(agent.user).get(mine.get_absolute_url()).text
+    (buy,) = [
+        given
+        for given in contactability(mine, seen=Customer.objects.visible_to(agent.user), at=NOON)
+        if given.question == "buy"
+    ]
+
+    assert ([reason.code for reason in buy.reasons], buy.reasons[0].url) == (["shared_contact_banned"], "")
+    assert (f"#{theirs.pk}" in page, "extortion" in page.split("timeline")[0]) == (False, False)
+
+
+def test_a_key_is_told_nothing_of_the_banned_customers_of_other_sources(key_client):
+    mine = CustomerFactory(nick="mine", phone=PHONE)
+    theirs = CustomerFactory(phone=PHONE)
+    AccountFactory(customer=theirs, source=SourceFactory(code="taobao"), nick="theirs")
+    BanFactory(customer=theirs, type="extortion")
+
+    told = key_client("customers:read").get(f"/api/v1/customers/{mine.pk}/contactability/")
+
+    assert ("shared_contact_banned" in told.text, "extortion" in told.text) == (True, False)
