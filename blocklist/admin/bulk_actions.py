@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +20,7 @@ from .open_order_forms import for_all
 
 class BulkBanForm(BulkForm, BanForm):
     open_orders = for_all()
+    most_at_once = settings.BANS_AT_ONCE
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()
