@@ -20,7 +20,10 @@ from .open_order_forms import for_all
 
 class BulkBanForm(BulkForm, BanForm):
     open_orders = for_all()
-    most_at_once = settings.BANS_AT_ONCE
+
+    @property
+    def most_at_once(self) -> int:
+        return settings.BANS_AT_ONCE
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()

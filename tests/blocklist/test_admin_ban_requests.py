@@ -289,6 +289,14 @@ def test_more_than_the_set_number_at_once_are_not_asked_for(agent, other_agent, 
     assert not BanRequest.objects.exists()
 
 
+def test_the_page_of_a_bulk_ban_says_how_many_wait_for_a_second_person(agent, customer, sign_in, settings):
+    settings.BANS_AT_ONCE = 7
+
+    page = sign_in(agent.user).post(bulk("ban_purchases"), chosen(customer))
+
+    assert "More than 7 at once wait for a second person." in page.text
+
+
 # Confirming bans of good customers -----------------------------------------------------------------------------------
 
 
