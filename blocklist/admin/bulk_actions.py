@@ -23,7 +23,8 @@ class BulkBanForm(BulkForm, BanForm):
 
     @property
     def most_at_once(self) -> int:
-        return settings.BANS_AT_ONCE
+        most: int = settings.BANS_AT_ONCE
+        return most
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()
