@@ -49,14 +49,19 @@ class Leads:
 
 
 def awaiting_ban(customers: CustomerQuerySet) -> CustomerQuerySet:
-    """Those of the customers for whom a bulk ban waits for a second person."""
+    """Those of the customers for whom a bulk ban waits for a second person, or has his approval and is yet to come."""
     return customers.filter(Exists(_awaited_bans()))
 
 
 def _awaited_bans() -> QuerySet[JobRow]:
-    """The rows of bulk bans that wait, of the outer query's customer."""
-    waiting = Job.objects.filter(kind__in=BULK_BANS, state=Fixed(Job.State.APPROVAL.value))
-    return JobRow.objects.filter(job__in=waiting.values("pk"), state=JobRow.State.WAITING, customer=OuterRef("pk"))
+    """The rows of bulk bans that wait, or are approved and not carried out yet, of the outer query's customer."""
+    bulk_bans = Job.objects.filter(kind__in=BULK_BANS)
+    waiting = bulk_bans.filter(state=Fixed(Job.State.APPROVAL.value))
+    under_way = [Fixed(Job.State.WAITING.value), Fixed(Job.State.RUNNING.value)]
+    # not one condition with "or": each half has an index of its own
+    approved = bulk_bans.filter(state__in=under_way, approved_at__isnull=False)
+    jobs = waiting.values("pk").union(approved.values("pk"), all=True)
+    return JobRow.objects.filter(job__in=jobs, state=JobRow.State.WAITING, customer=OuterRef("pk"))
 
 
 def _of_linked(bans: BanQuerySet) -> BanQuerySet:

@@ -105,7 +105,6 @@ MERGE_PARTS = [
         "bindings", _("bindings"), lambda customer: Binding.objects.filter(customer=customer), fold=fold_bindings
     ),
     MergePart("mutes", _("mutes"), lambda customer: Mute.objects.filter(customer=customer), fold=fold_mutes),
-    MergePart("notes", _("notes"), lambda customer: CustomerNote.objects.filter(customer=customer)),
     MergePart("level_changes", _("changes of level"), lambda customer: LevelChange.objects.filter(customer=customer)),
     MergePart("rfm", _("RFM scores"), lambda customer: RfmScore.objects.filter(customer=customer), fold=fold_score),
     MergePart("groups", _("groups"), lambda customer: GROUPS.objects.filter(customer=customer), fold=fold_groups),

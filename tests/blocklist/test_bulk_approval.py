@@ -81,6 +81,16 @@ def test_nobody_waits_to_be_banned_whom_the_asker_may_not_ban(agent, other_agent
     assert Notification.objects.get(user=manager).parameters["count"] == 3
 
 
+def test_who_is_approved_to_be_banned_waits_until_a_worker_comes_to_him(agent, manager):
+    job = bulk_ban(CustomerFactory.create_batch(3, agent=agent), agent.user)
+
+    approvals.approve(job, by=manager, at=LATER)
+    before = waiting()
+    work_off()
+
+    assert (before, waiting(), Ban.objects.count()) == (3, 0, 3)
+
+
 def test_no_broadcast_goes_to_whoever_waits_to_be_banned(agent, manager):
     customers = [CustomerFactory(agent=agent, nick=f"nick{number}") for number in range(3)]
     bulk_ban(customers, agent.user)
