@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, Expression, F, OuterRef, Q
+from django.db.models import Case, Exists, Expression, F, OuterRef, Q, Value, When
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,9 @@ from customers.models import Customer, Deputyship, Job
 if TYPE_CHECKING:
     from customers.models import User
     from customers.models.customer import CustomerQuerySet
+
+
+_DECIDED_BY_MANAGER = Q(by_manager=True) | Q(confirmed_at__isnull=False) | Q(upheld_at__isnull=False)
 
 
 class BanQuerySet(models.QuerySet["Ban"]):
@@ -45,7 +48,12 @@ class BanQuerySet(models.QuerySet["Ban"]):
 
     def decided_by_manager(self) -> BanQuerySet:
         """Those that only managers lift: one set it or confirmed it, or upheld it on appeal."""
-        return self.filter(Q(by_manager=True) | Q(confirmed_at__isnull=False) | Q(upheld_at__isnull=False))
+        return self.filter(_DECIDED_BY_MANAGER)
+
+    def strictest_first(self) -> BanQuerySet:
+        """Those without end, then those that end later; then those that only managers lift, then the latest."""
+        others_last = Case(When(_DECIDED_BY_MANAGER, then=Value(0)), default=Value(1))
+        return self.order_by(F("until").desc(nulls_first=True), others_last, "-pk")
 
     def liftable_by(self, user: User, *, at: datetime) -> BanQuerySet:
         """A manager lifts any; the exclusive agent those that no manager decided; a deputy those he set himself."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Case, DateTimeField, F, Max, Q, Value, When
+from django.db.models import Case, DateTimeField, F, Max, OuterRef, Q, Subquery, Value, When
 from django.utils.translation import gettext as _
 
 from blocklist.models import Ban, Evidence, OrderChoice, bannable_by, banned
@@ -238,6 +238,9 @@ def restore_bans(lifted: BanQuerySet, *, by: User, at: datetime) -> int:
         allowed = customers.filter(pk__in=bannable_by(by, at=at).values("pk"))
         due = lifted.filter(Q(until__isnull=True) | Q(until__gt=at), customer__in=allowed.values("pk"))
         due = due.exclude(customer__in=banned(customers, at=at).values("pk"))
+        # A merge since may have made one customer of two: he is banned once.
+        of_him = due.filter(customer=OuterRef("customer")).strictest_first()
+        due = due.filter(pk=Subquery(of_him.values("pk")[:1]))
         latest = Ban.objects.aggregate(latest=Max("pk"))["latest"] or 0
         count = insert_from(
             Ban,

@@ -9,6 +9,7 @@ from customers.gates import Door, Outcome, Question, ask
 from customers.identity import Identity
 from customers.models import Customer, Event, Job
 from customers.services import jobs
+from customers.services.merges import merge
 from tests.factories import NOON, AccountFactory, BanFactory, CustomerFactory, SourceFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +123,18 @@ def test_undoing_a_ban_leaves_alone_who_was_lifted_and_banned_again_meanwhile(ag
     undo.undo(job, by=agent.user, clock=clock(SOON))
 
     assert banned_ids() == {customer.pk}
+
+
+def test_undoing_a_lift_bans_whoever_two_were_merged_into_once_as_strictly_as_either(agent, manager):
+    kept, merged = CustomerFactory.create_batch(2, agent=agent)
+    BanFactory(customer=kept, by=agent.user, until=NOON + timedelta(days=1))
+    stricter = BanFactory(customer=merged, by=agent.user, until=NOON + timedelta(days=7))
+    job = bulk_lift([kept, merged], agent.user)
+    merge(kept, merged, by=manager, at=NOON)
+
+    done = undo.undo(job, by=agent.user, clock=clock(SOON))
+
+    assert (done.state, Ban.objects.get(restores__isnull=False).restores) == (Job.State.FINISHED, stricter)
 
 
 @pytest.mark.parametrize("kind", [bulk_ban, bulk_lift])
