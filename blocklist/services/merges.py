@@ -36,15 +36,13 @@ STRICTER = _("merged with a customer whose ban is stricter")
 
 
 def fold_bans(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
-    """Of two bans that stand the stricter one stays: the one that ends later, then the one that a manager set.
+    """Of two bans that stand the stricter one stays (`strictest_first`).
 
     The other one is lifted by whoever merges, and says why. The merged customer's ban binds the kept one from now on.
     """
     both = Ban.objects.filter(customer__in=[kept, merged])
     expire(both, at=at)
-    standing = list(both.standing(at))
-    if len(standing) == 2:
-        weaker = min(standing, key=_strictness)
+    for weaker in both.standing(at).strictest_first()[1:]:
         weaker.ended_at, weaker.lifted_by, weaker.lift_reason = at, by, str(STRICTER)
         weaker.save(update_fields=["ended_at", "lifted_by", "lift_reason"])
 
@@ -67,20 +65,18 @@ def tell_merged_bans(kept: Customer, *, by: User, at: datetime) -> None:
     overtake_by(bans.standing(at), by=by, at=at)
 
 
-def _strictness(ban: Ban) -> tuple[bool, datetime, bool]:
-    return *_end(ban.until, ban.started_at), ban.is_decided_by_manager()
-
-
 def fold_watches(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
     """Of two watches that stand the stricter one stays: the confirmed one, then the one that ends later."""
     both = Watch.objects.filter(customer__in=[kept, merged])
     both.run_out(at).update(ended_at=F("until"))
-    standing = list(both.standing(at))
+    standing = list(both.standing(at).order_by("pk"))
     if len(standing) == 2:
         weaker = min(standing, key=lambda watch: (watch.confirmed_at is not None, *_end(watch.until, at)))
         weaker.ended_at, weaker.ended_by = at, by
         weaker.end_reason = str(_("merged with a customer who is watched more closely"))
         weaker.save(update_fields=["ended_at", "ended_by", "end_reason"])
+        this = Watch.objects.filter(pk=weaker.pk)
+        audit.record("watch.ended", this, by=by, at=at, fields=["ended_at"], reason=weaker.end_reason)
 
 
 def fold_requests(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
@@ -92,11 +88,14 @@ def fold_requests(kept: Customer, merged: Customer, by: User, at: datetime) -> N
 
 def fold_exemptions(kept: Customer, merged: Customer, by: User, at: datetime) -> None:
     """Of two exemptions the one that ends later stays."""
-    both = list(Exemption.objects.open().filter(customer__in=[kept, merged]))
-    if len(both) == 2:
-        weaker = min(both, key=lambda exemption: _end(exemption.until, at))
+    both = Exemption.objects.filter(customer__in=[kept, merged])
+    both.run_out(at).update(ended_at=F("until"))
+    standing = list(both.standing(at).order_by("pk"))
+    if len(standing) == 2:
+        weaker = min(standing, key=lambda exemption: _end(exemption.until, at))
         weaker.ended_at, weaker.ended_by = at, by
         weaker.save(update_fields=["ended_at", "ended_by"])
+        audit.record("exemption.ended", both.filter(pk=weaker.pk), by=by, at=at, fields=["ended_at"])
 
 
 def _end(until: datetime | None, at: datetime) -> tuple[bool, datetime]:

@@ -6,8 +6,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 
-from blocklist.models import Ban
-from customers.models import Account, Binding, ContactValue, Customer, Duplicate, Event, Inquiry, Merge
+from blocklist.models import Ban, Exemption, Watch
+from customers.models import Account, Binding, ContactValue, Customer, Duplicate, Event, EventRow, Inquiry, Merge
 from customers.parts import parts
 from customers.services import inquiries, jobs, merges
 from customers.services.bindings import bind, hand_over
@@ -20,11 +20,13 @@ from tests.factories import (
     BanFactory,
     BroadcastFactory,
     CustomerFactory,
+    ExemptionFactory,
     GroupFactory,
     InquiryFactory,
     OrderFactory,
     ReviewFactory,
     UserFactory,
+    WatchFactory,
 )
 from tests.parallel import Parallel
 
@@ -95,6 +97,30 @@ def test_stricter_of_two_standing_bans_stays(kept, merged, manager, now, days):
     ]
     lifted = Event.objects.get(verb="ban.lifted").rows.values_list("row_id", flat=True)
     assert list(lifted) == [ban.pk for ban in bans if ban != stricter]
+
+
+def test_what_a_merge_ends_of_the_weaker_is_recorded(kept, merged, lead, now):
+    for factory in (BanFactory, WatchFactory, ExemptionFactory):
+        for customer, until in ((kept, None), (merged, now + timedelta(days=1))):
+            factory(customer=customer, started_at=now - timedelta(days=1), until=until)
+
+    merges.merge(kept, merged, by=lead, at=now)
+
+    weaker = [model.objects.exclude(until=None).get() for model in (Ban, Watch, Exemption)]
+    verbs = ["ban.lifted", "watch.ended", "exemption.ended"]
+    recorded = EventRow.objects.filter(event__by=lead, event__verb__in=verbs).values_list("event__verb", "row_id")
+    assert dict(recorded) == {verb: row.pk for verb, row in zip(verbs, weaker, strict=True)}
+    assert [row.ended_at for row in weaker] == [now, now, now]
+
+
+def test_exemption_that_has_run_out_ended_then_and_not_with_the_merge(kept, merged, lead, now):
+    over = ExemptionFactory(customer=kept, started_at=now - timedelta(days=2), until=now - timedelta(days=1))
+    standing = ExemptionFactory(customer=merged, until=now + timedelta(days=1))
+
+    merges.merge(kept, merged, by=lead, at=now)
+
+    over.refresh_from_db(), standing.refresh_from_db()
+    assert (over.ended_at, over.ended_by, standing.ended_at) == (over.until, None, None)
 
 
 def test_merging_a_banned_customer_bans_the_kept_one(kept, merged, lead, now):
