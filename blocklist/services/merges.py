@@ -56,7 +56,8 @@ def tell_merged_bans(kept: Customer, *, by: User, at: datetime) -> None:
     The caller holds the exclusive intake lock.
     """
     bans = Ban.objects.filter(customer=kept)
-    lifted = bans.filter(ended_at=at, lifted_by=by, lift_reason=str(STRICTER))
+    told = BanChange.objects.filter(kind=BanChange.Kind.LIFTED, ban__in=bans).values("ban")
+    lifted = bans.filter(ended_at=at, lifted_by=by, lift_reason=str(STRICTER)).exclude(pk__in=told)
     if lifted.exists():
         audit.record("ban.lifted", lifted, by=by, at=at, fields=["ended_at"], reason=str(STRICTER))
         follow_lifts(lifted, by=by, at=at)

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 
-from blocklist.models import Ban, Exemption, Watch
+from blocklist.models import Ban, BanChange, Exemption, Watch
 from customers.models import Account, Binding, ContactValue, Customer, Duplicate, Event, EventRow, Inquiry, Merge
 from customers.parts import parts
 from customers.services import inquiries, jobs, merges
@@ -111,6 +111,17 @@ def test_what_a_merge_ends_of_the_weaker_is_recorded(kept, merged, lead, now):
     recorded = EventRow.objects.filter(event__by=lead, event__verb__in=verbs).values_list("event__verb", "row_id")
     assert dict(recorded) == {verb: row.pk for verb, row in zip(verbs, weaker, strict=True)}
     assert [row.ended_at for row in weaker] == [now, now, now]
+
+
+def test_ban_that_a_merge_lifts_is_told_once_though_another_merge_follows_at_the_same_moment(kept, merged, lead, now):
+    for customer in (kept, merged):
+        BanFactory(customer=customer, started_at=now - timedelta(days=1))
+
+    merges.merge(kept, merged, by=lead, at=now)
+    merges.merge(kept, CustomerFactory(), by=lead, at=now)
+
+    assert EventRow.objects.filter(event__verb="ban.lifted").count() == 1
+    assert BanChange.objects.filter(kind="lifted").count() == 1
 
 
 def test_exemption_that_has_run_out_ended_then_and_not_with_the_merge(kept, merged, lead, now):
