@@ -104,6 +104,19 @@ def test_a_plain_field_for_files_leaves_the_other_fields_alone(visit, tmp_path):
     assert window.page.evaluate(TEXTS) == before
 
 
+def test_without_scripts_one_still_signs_in_and_reads(browser, shop):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+
+    page.goto(f"{shop}/admin/login/?next={reverse('admin:blocklist_ban_changelist')}")
+    page.locator("[name=username]").fill("lin")
+    page.locator("[name=password]").fill("demo")
+    page.locator("#login-form [type=submit]").click()
+
+    assert page.locator("#result_list .crm-badge").first.is_visible()
+    context.close()
+
+
 # What stands in the fields for text.
 TEXTS = "() => [...document.querySelectorAll('input[type=text]')].map((field) => field.getAttribute('value'))"
 
