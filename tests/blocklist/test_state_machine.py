@@ -53,27 +53,39 @@ days = st.sampled_from([None, 1, 7])
 some = st.integers(0, 30)
 
 
-# How an example may begin: some steps with their arguments, and then one that anybody tries.
+# How an example may begin: some steps with their arguments, refused ones among them, and then one that anybody tries.
 BAN_TWO = ("ban_many", {"by": "manager", "who": {0, 3}, "days": None, "orders": "hold"})
 BAN_THREE = ("ban_many", {"by": "ming", "who": {0, 1, 2}, "days": 1, "orders": "hold"})
 APPROVE = ("decide_on_many", {"by": "manager", "some": 0, "decision": "approve"})
 LIFT_TWO = ("lift_many", {"by": "other manager", "who": {0, 3}})
 OWN_BAN = ("ban", {"by": "ming", "who": 1, "days": None, "orders": "keep"})
+MANAGERS_BAN = ("ban", {"by": "manager", "who": 3, "days": None, "orders": "keep"})
 DEPUTYS_BAN = ("ban", {"by": "deputy", "who": 2, "days": 7, "orders": "hold"})
+ASK = ("request", {"by": "ming", "who": 4, "days": 1})
+DECIDE_OWN = ("decide_request", {"by": "ming", "some": 0, "decision": "approve"})
+CONFIRM = ("confirm", {"by": "manager", "some": 0})
 APPEAL = ("appeal", {"by": "lan", "some": 0})
+UPHOLD = ("decide_appeal", {"by": "manager", "some": 0, "decision": "uphold"})
+LINK = ("link", {"by": "manager", "one": 0, "other": 3})
+MERGE = ("merge", {"by": "lead", "kept": 0, "merged": 3})
 STORIES = (
     ([("request", {"by": "lan", "who": 1, "days": 7})], "decide_request"),
     ([("request", {"by": "deputy", "who": 4, "days": None})], "decide_request"),
+    ([ASK, ("merge", {"by": "lead", "kept": 2, "merged": 4}), DECIDE_OWN], "decide_request"),
     ([OWN_BAN, APPEAL], "decide_appeal"),
-    ([DEPUTYS_BAN, APPEAL, ("decide_appeal", {"by": "manager", "some": 0, "decision": "uphold"})], "lift"),
-    ([OWN_BAN, ("confirm", {"by": "manager", "some": 0})], "lift"),
-    ([OWN_BAN], "confirm"),
+    ([OWN_BAN, ("lift", {"by": "deputy", "some": 0})], "confirm"),
+    ([OWN_BAN, CONFIRM], "lift"),
+    ([OWN_BAN, CONFIRM, ("lift_many", {"by": "manager", "who": {0, 1}})], "undo"),
+    ([DEPUTYS_BAN, APPEAL, UPHOLD], "lift"),
     ([("buy", {"who": (OWN, "gnu")}), BAN_TWO], "undo"),
     ([BAN_TWO, LIFT_TWO], "undo"),
-    ([BAN_TWO, LIFT_TWO, ("merge", {"by": "lead", "kept": 0, "merged": 3})], "undo"),
+    ([BAN_TWO, LIFT_TWO, MERGE, ("undo", {"by": "manager", "some": 1})], "undo"),
+    ([MANAGERS_BAN, APPEAL, UPHOLD], "decide_appeal"),
     ([BAN_THREE], "decide_on_many"),
+    ([("ban_many", {"by": "manager", "who": {2, 3, 4}, "days": None, "orders": "keep"}), APPROVE], "decide_on_many"),
     ([BAN_THREE, APPROVE], "let_the_worker_work"),
-    ([("link", {"by": "manager", "one": 0, "other": 3}), ("exempt", {"by": "manager", "who": 3, "days": 1})], "ban"),
+    ([LINK, ("exempt", {"by": "manager", "who": 3, "days": 1})], "ban"),
+    ([LINK, MANAGERS_BAN, ("decide_link", {"by": "manager", "some": 2, "confirms": False})], "lift"),
 )
 DECISIONS = {
     "decide_request": ("approve", "decline", "withdraw"),
