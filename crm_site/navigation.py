@@ -11,10 +11,72 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 # The entries that are no lists.
 DESK = "desk"
 CHECK = "check"
+
+
+# The groups of the sidebar with their lists, each with its icon.
+GROUPS = [
+    (
+        gettext_lazy("Customers"),
+        [
+            ("customers.Customer", "group"),
+            ("customers.Order", "receipt_long"),
+            ("customers.Product", "inventory_2"),
+            ("customers.Review", "reviews"),
+            ("customers.Group", "sell"),
+            ("customers.LevelRule", "military_tech"),
+            ("customers.RfmScale", "grid_on"),
+            ("customers.Source", "storefront"),
+            ("customers.ImportRun", "upload_file"),
+            ("customers.Duplicate", "group_add"),
+            ("customers.Job", "work_history"),
+        ],
+    ),
+    (
+        gettext_lazy("Service"),
+        [
+            (DESK, "headset_mic"),
+            ("customers.Inquiry", "forum"),
+            ("customers.Agent", "support_agent"),
+            ("customers.QuickReply", "quickreply"),
+            ("customers.AutoReply", "smart_toy"),
+            ("customers.Mute", "voice_over_off"),
+            ("customers.WorkingHours", "schedule"),
+            ("customers.ClosedDay", "event_busy"),
+        ],
+    ),
+    (
+        gettext_lazy("Blocklist"),
+        [
+            ("blocklist.Ban", "block"),
+            ("blocklist.Watch", "visibility"),
+            ("blocklist.BanRequest", "pan_tool"),
+            ("blocklist.Appeal", "balance"),
+            ("customers.OrderHold", "pause_circle"),
+            ("blocklist.Attempt", "gpp_bad"),
+            (CHECK, "person_search"),
+            ("blocklist.MarketplaceTask", "checklist"),
+            ("blocklist.AccountLink", "link"),
+            ("blocklist.Exemption", "verified_user"),
+            ("blocklist.Wording", "chat_info"),
+        ],
+    ),
+    (
+        gettext_lazy("Messages"),
+        [
+            ("messaging.Broadcast", "campaign"),
+            ("messaging.Delivery", "outgoing_mail"),
+            ("messaging.Robot", "smart_toy"),
+            ("messaging.Endpoint", "webhook"),
+        ],
+    ),
+    (gettext_lazy("Reports"), [("customers.Event", "history")]),
+    (gettext_lazy("Staff"), [("customers.User", "badge"), ("auth.Group", "shield_person")]),
+]
 
 
 def stylesheet(request: HttpRequest) -> str:
@@ -35,65 +97,7 @@ def icon(request: HttpRequest) -> str:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar; a list stands there if it is registered and the user may view it."""
-    groups = [
-        (
-            _("Customers"),
-            [
-                ("customers.Customer", "group"),
-                ("customers.Order", "receipt_long"),
-                ("customers.Product", "inventory_2"),
-                ("customers.Review", "reviews"),
-                ("customers.Group", "sell"),
-                ("customers.LevelRule", "military_tech"),
-                ("customers.RfmScale", "grid_on"),
-                ("customers.Source", "storefront"),
-                ("customers.ImportRun", "upload_file"),
-                ("customers.Duplicate", "group_add"),
-                ("customers.Job", "work_history"),
-            ],
-        ),
-        (
-            _("Service"),
-            [
-                (DESK, "headset_mic"),
-                ("customers.Inquiry", "forum"),
-                ("customers.Agent", "support_agent"),
-                ("customers.QuickReply", "quickreply"),
-                ("customers.AutoReply", "smart_toy"),
-                ("customers.Mute", "voice_over_off"),
-                ("customers.WorkingHours", "schedule"),
-                ("customers.ClosedDay", "event_busy"),
-            ],
-        ),
-        (
-            _("Blocklist"),
-            [
-                ("blocklist.Ban", "block"),
-                ("blocklist.Watch", "visibility"),
-                ("blocklist.BanRequest", "pan_tool"),
-                ("blocklist.Appeal", "balance"),
-                ("customers.OrderHold", "pause_circle"),
-                ("blocklist.Attempt", "gpp_bad"),
-                (CHECK, "person_search"),
-                ("blocklist.MarketplaceTask", "checklist"),
-                ("blocklist.AccountLink", "link"),
-                ("blocklist.Exemption", "verified_user"),
-                ("blocklist.Wording", "chat_info"),
-            ],
-        ),
-        (
-            _("Messages"),
-            [
-                ("messaging.Broadcast", "campaign"),
-                ("messaging.Delivery", "outgoing_mail"),
-                ("messaging.Robot", "smart_toy"),
-                ("messaging.Endpoint", "webhook"),
-            ],
-        ),
-        (_("Reports"), [("customers.Event", "history")]),
-        (_("Staff"), [("customers.User", "badge"), ("auth.Group", "shield_person")]),
-    ]
-    shown = [{"title": title, "items": _items(request, lists)} for title, lists in groups]
+    shown = [{"title": title, "items": _items(request, lists)} for title, lists in GROUPS]
     return [group for group in shown if group["items"]]
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, Value, When
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -19,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from blocklist.models import BanRequest, bannable_by
-from customers.admin.base import Chip, PanelChangeList, ReadOnlyAdmin
+from customers.admin.base import Chip, Doors, PageAdmin, PanelChangeList
 from customers.admin.cells import NOTHING, badge, moment, staff_name
 from customers.admin.customer_rows import customer_name, with_names
 from customers.admin.staff import signed_in
@@ -63,7 +60,7 @@ class RequestChangeList(PanelChangeList):
 
 
 @admin.register(BanRequest)
-class BanRequestAdmin(ReadOnlyAdmin):
+class BanRequestAdmin(PageAdmin):
     """Whoever sees the customer sees the requests; who may ban him decides them, on the page of each."""
 
     list_display = ("person", "state_badge", "for_me", "type", "asker", "asked", "shown", "decider")
@@ -91,27 +88,11 @@ class BanRequestAdmin(ReadOnlyAdmin):
         )
         return rows.prefetch_related(Prefetch("customer", customers))
 
-    def get_urls(self) -> list[URLPattern]:
-        doors: list[tuple[str, Callable[..., HttpResponse]]] = [
-            ("approve", approve_view),
-            ("decline", decline_view),
-            ("withdraw", withdraw_view),
-        ]
-        own = [
-            path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"blocklist_banrequest_{name}")
-            for name, view in doors
-        ]
-        return own + super().get_urls()
+    def doors(self) -> Doors:
+        return {"approve": approve_view, "decline": decline_view, "withdraw": withdraw_view}
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        found = self.get_object(request, object_id)
-        if found is None:
-            raise Http404
-        return request_page(request, found, at=timezone.now())
+    def page(self, request: HttpRequest, row: BanRequest) -> HttpResponse:
+        return request_page(request, row, at=timezone.now())
 
     @admin.display(description=gettext_lazy("customer"))
     def person(self, row: BanRequest) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -25,7 +25,7 @@ from django.views.decorators.http import require_POST
 from blocklist.models import Ban, MarketplaceTask
 from blocklist.services import marketplace_tasks
 from blocklist.services.marketplace_steps import steps
-from customers.admin.base import Chip, PanelChangeList, ReadOnlyAdmin
+from customers.admin.base import Chip, Doors, PanelChangeList, ReadOnlyAdmin
 from customers.admin.cells import NOTHING, badge, moment, staff_name
 from customers.admin.customer_rows import customer_name, with_names
 from customers.admin.staff import came_from, signed_in
@@ -192,13 +192,8 @@ class MarketplaceTaskAdmin(ReadOnlyAdmin):
             raise Http404
         return redirect(f"{task.ban.get_absolute_url()}#marketplaces")
 
-    def get_urls(self) -> list[URLPattern]:
-        doors: list[tuple[str, Callable[..., HttpResponse]]] = [("tick", tick_view), ("untick", untick_view)]
-        own = [
-            path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"blocklist_marketplacetask_{name}")
-            for name, view in doors
-        ]
-        return own + super().get_urls()
+    def doors(self) -> Doors:
+        return {"tick": tick_view, "untick": untick_view}
 
     @admin.display(description=gettext_lazy("customer"))
     def person(self, task: MarketplaceTask) -> SafeString:

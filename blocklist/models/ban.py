@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer, Deputyship, Job
 
+from .period import Period, PeriodQuerySet
+
 if TYPE_CHECKING:
     from customers.models import User
     from customers.models.customer import CustomerQuerySet
@@ -19,19 +21,7 @@ if TYPE_CHECKING:
 _DECIDED_BY_MANAGER = Q(by_manager=True) | Q(confirmed_at__isnull=False) | Q(upheld_at__isnull=False)
 
 
-class BanQuerySet(models.QuerySet["Ban"]):
-    def open(self) -> BanQuerySet:
-        """Not ended by anybody. One that is past its end may still be open: nothing has to run at that moment."""
-        return self.filter(ended_at__isnull=True)
-
-    def standing(self, at: datetime | Expression) -> BanQuerySet:
-        """In force at that moment."""
-        return self.open().filter(Q(until__isnull=True) | Q(until__gt=at))
-
-    def run_out(self, at: datetime) -> BanQuerySet:
-        """Open, but past their end."""
-        return self.open().filter(until__lte=at)
-
+class BanQuerySet(PeriodQuerySet["Ban"]):
     def in_force(self, at: datetime | Expression | OuterRef) -> BanQuerySet:
         """Was in force at that moment of the past (or of the outer row), lifted since or not."""
         return self.filter(
@@ -82,7 +72,7 @@ class MaliciousType(models.TextChoices):
     OTHER = "other", _("other")
 
 
-class Ban(models.Model):
+class Ban(Period):
     """An entry of the blocklist (禁止购买). Never deleted, never edited in place: it is lifted, with a reason."""
 
     Type = MaliciousType
@@ -170,9 +160,6 @@ class Ban(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:blocklist_ban_change", args=[self.pk])
-
-    def is_standing(self, at: datetime) -> bool:
-        return self.ended_at is None and (self.until is None or self.until > at)
 
     def is_decided_by_manager(self) -> bool:
         return self.by_manager or self.confirmed_at is not None or self.upheld_at is not None

@@ -1,30 +1,16 @@
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.conf import settings
 from django.db import models
-from django.db.models import Expression, OuterRef, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 
-
-class ExemptionQuerySet(models.QuerySet["Exemption"]):
-    def open(self) -> ExemptionQuerySet:
-        """Not ended by anybody; one that is past its end may still be open."""
-        return self.filter(ended_at__isnull=True)
-
-    def standing(self, at: datetime | Expression | OuterRef) -> ExemptionQuerySet:
-        """In force at that moment."""
-        return self.open().filter(Q(until__isnull=True) | Q(until__gt=at))
-
-    def run_out(self, at: datetime) -> ExemptionQuerySet:
-        """Open, but past their end."""
-        return self.open().filter(until__lte=at)
+from .period import Period, PeriodQuerySet
 
 
-class Exemption(models.Model):
+class Exemption(Period):
     """A customer whom links, matches and watch do not stop (白名单). It never outranks a ban on himself."""
 
     customer = models.ForeignKey(
@@ -46,7 +32,7 @@ class Exemption(models.Model):
         verbose_name=_("ended by"),
     )
 
-    objects = ExemptionQuerySet.as_manager()
+    objects = PeriodQuerySet["Exemption"].as_manager()
 
     class Meta:
         verbose_name = _("exemption")
@@ -62,6 +48,3 @@ class Exemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} #{self.pk}"
-
-    def is_standing(self, at: datetime) -> bool:
-        return self.ended_at is None and (self.until is None or self.until > at)

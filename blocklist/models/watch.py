@@ -1,31 +1,18 @@
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.conf import settings
 from django.db import models
-from django.db.models import Expression, F, OuterRef, Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 
 from .ban import MaliciousType
+from .period import Period, PeriodQuerySet
 
 
-class WatchQuerySet(models.QuerySet["Watch"]):
-    def open(self) -> WatchQuerySet:
-        """Not ended by anybody; one that is past its end may still be open."""
-        return self.filter(ended_at__isnull=True)
-
-    def standing(self, at: datetime | Expression | OuterRef) -> WatchQuerySet:
-        """In force at that moment, confirmed by a person or not."""
-        return self.open().filter(Q(until__isnull=True) | Q(until__gt=at))
-
-    def run_out(self, at: datetime) -> WatchQuerySet:
-        """Open, but past their end."""
-        return self.open().filter(until__lte=at)
-
+class WatchQuerySet(PeriodQuerySet["Watch"]):
     def confirmed(self) -> WatchQuerySet:
         """Those that a person stands for: the gate holds the orders of these. The others only advise the staff."""
         return self.filter(confirmed_at__isnull=False)
@@ -35,7 +22,7 @@ class WatchQuerySet(models.QuerySet["Watch"]):
         return self.filter(confirmed_at__isnull=True)
 
 
-class Watch(models.Model):
+class Watch(Period):
     """An entry of the watch list (观察名单), a level below a ban. Set by a person it is confirmed; a rule's waits."""
 
     customer = models.ForeignKey(
@@ -113,6 +100,3 @@ class Watch(models.Model):
 
     def is_confirmed(self) -> bool:
         return self.confirmed_at is not None
-
-    def is_standing(self, at: datetime) -> bool:
-        return self.ended_at is None and (self.until is None or self.until > at)

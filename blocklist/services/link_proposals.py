@@ -28,10 +28,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from blocklist.models import AccountLink, Ban
-from customers.bulk import insert_from, stretch_end
+from customers.bulk import insert_from
 from customers.identity import MASK
-from customers.models import Account, ContactValue, Customer, Duplicate, FormerNick, Job
-from customers.services.jobs import JobKind, start
+from customers.models import Account, ContactValue, Customer, Duplicate, FormerNick
+from customers.services.jobs import SearchKind, start_once
 
 if TYPE_CHECKING:
     from blocklist.models.link import AccountLinkQuerySet
@@ -192,30 +192,23 @@ def _formerly_of(one: str, other: str) -> Q:
     return Q(Exists(own.filter(Exists(theirs))))
 
 
-class FindLinks(JobKind):
+class FindLinks(SearchKind):
     """Looks through all customers for those who may be one person, in stretches of their ids."""
 
     name = "find_links"
     label = gettext_lazy("Look for account links")
 
-    def step(self, job: Job, *, at: datetime) -> bool:
-        customers = Customer.objects.unmerged()
-        if job.total is None:
-            job.total = customers.count()
-        rest = customers.filter(pk__gt=job.collected_up_to)
-        last = stretch_end(rest, settings.WRITE_BATCH)
-        if last is None:
-            count = AccountLink.objects.proposed().count()
-            job.message = _("%(count)d proposed links are waiting for a decision.") % {"count": count}
-            return False
-        stretch = rest.filter(pk__lte=last)
-        job.done_count += stretch.count()
+    def rows(self) -> CustomerQuerySet:
+        return Customer.objects.unmerged()
+
+    def search(self, stretch: CustomerQuerySet, *, at: datetime) -> None:
         propose_links(stretch, at=at)
-        job.collected_up_to = last
-        return True
+
+    def found(self) -> str:
+        count = AccountLink.objects.proposed().count()
+        return _("%(count)d proposed links are waiting for a decision.") % {"count": count}
 
 
 def look_for_links(*, at: datetime) -> None:
     """Ask for the job in nobody's name, unless one is under way."""
-    if not Job.objects.under_way().filter(kind=FindLinks.name).exists():
-        start(FindLinks.name, by=None, at=at)
+    start_once(FindLinks.name, at=at)

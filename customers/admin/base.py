@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -35,6 +39,8 @@ else:
     from unfold.admin import ModelAdmin as SkinAdmin
     from unfold.admin import TabularInline as SkinInline
     from unfold.views import ChangeList
+
+Doors: TypeAlias = "Mapping[str, Callable[..., HttpResponseBase]]"
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,18 @@ class PanelAdmin(ManyRowsAdmin, SkinAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PanelChangeList
 
+    def doors(self) -> Doors:
+        """The views about one row beside its own page, by what follows the row's id in the address."""
+        return {}
+
+    def get_urls(self) -> list[URLPattern]:
+        model = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = [
+            path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"{model}_{name}")
+            for name, view in self.doors().items()
+        ]
+        return own + super().get_urls()
+
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
 
@@ -113,6 +131,24 @@ class ReadOnlyAdmin(PanelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+
+class PageAdmin(ReadOnlyAdmin):
+    """Base of lists whose rows have a page that is no form of the admin."""
+
+    def page(self, request: HttpRequest, row: Any) -> HttpResponse:
+        """The page of a row that the user may see."""
+        raise NotImplementedError
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return self.page(request, row)
 
 
 class ReadOnlyInline(SkinInline):

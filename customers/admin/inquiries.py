@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +9,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -25,7 +24,7 @@ from customers.models import Agent, Customer, Inquiry, InquiryRating, InquiryRou
 from customers.services import inquiries
 from customers.services.routing_words import sentence
 
-from .base import Chip, PanelChangeList, ReadOnlyAdmin
+from .base import Chip, Doors, PageAdmin, PanelChangeList
 from .binding_forms import AgentForm
 from .cells import NOTHING, moment
 from .customer_rows import customer_name, notices, with_names
@@ -63,7 +62,7 @@ class InquiryChangeList(PanelChangeList):
 
 
 @admin.register(Inquiry)
-class InquiryAdmin(ReadOnlyAdmin):
+class InquiryAdmin(PageAdmin):
     """Whoever sees a list sees only what the service lets him see; a lead and a manager see all."""
 
     list_display = ("person", "state_badge", "agent_shown", "reason_shown", "opened", "last_message", "rated", "source")
@@ -82,27 +81,11 @@ class InquiryAdmin(ReadOnlyAdmin):
         seen = Inquiry.objects.visible_to(signed_in(request))
         return seen.prefetch_related(Prefetch("customer", customers))
 
-    def get_urls(self) -> list[URLPattern]:
-        doors: list[tuple[str, Callable[..., HttpResponse]]] = [
-            ("answer", answer_view),
-            ("close", close_view),
-            ("give", give_view),
-        ]
-        own = [
-            path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"customers_inquiry_{name}")
-            for name, view in doors
-        ]
-        return own + super().get_urls()
+    def doors(self) -> Doors:
+        return {"answer": answer_view, "close": close_view, "give": give_view}
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        inquiry = self.get_object(request, object_id)
-        if inquiry is None:
-            raise Http404
-        return inquiry_page(request, inquiry, AnswerForm(), at=timezone.now())
+    def page(self, request: HttpRequest, row: Inquiry) -> HttpResponse:
+        return inquiry_page(request, row, AnswerForm(), at=timezone.now())
 
     @admin.display(description=gettext_lazy("customer"))
     def person(self, inquiry: Inquiry) -> SafeString:

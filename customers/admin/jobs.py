@@ -23,7 +23,7 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -37,7 +37,7 @@ from customers.row_ids import row_id
 from customers.services import approvals, customer_jobs, jobs
 from customers.services.sheets import BOM, safe_text
 
-from .base import ReadOnlyAdmin
+from .base import Doors, ReadOnlyAdmin
 from .cells import NOTHING, badge, moment, number, staff_name
 from .customer_rows import called, linked_name, with_names
 from .list_address import query_of
@@ -84,8 +84,8 @@ class JobAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         return Job.objects.visible_to(signed_in(request))
 
-    def get_urls(self) -> list[URLPattern]:
-        doors = {
+    def doors(self) -> Doors:
+        return {
             "progress": self.progress_view,
             "cancel": require_POST(self.cancel_view),
             "approve": require_POST(self.approve_view),
@@ -93,11 +93,6 @@ class JobAdmin(ReadOnlyAdmin):
             "refused": self.refused_view,
             "file": self.file_view,
         }
-        own = [
-            path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"customers_job_{name}")
-            for name, view in doors.items()
-        ]
-        return own + super().get_urls()
 
     # The page of a job -------------------------------------------------------------------------------------------
 

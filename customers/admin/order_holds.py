@@ -9,9 +9,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -29,7 +29,7 @@ from customers.models import Customer, Order, OrderHold, OrderLine, Refund
 from customers.parts import parts
 from customers.services import order_holds
 
-from .base import Chip, PanelChangeList, ReadOnlyAdmin
+from .base import Chip, PageAdmin, PanelChangeList
 from .cells import NOTHING, badge, moment, money, staff_name
 from .customer_rows import linked_name, with_names
 from .staff import came_from, signed_in
@@ -124,7 +124,7 @@ def with_entries(holds: list[OrderHold]) -> list[OrderHold]:
 
 
 @admin.register(OrderHold)
-class OrderHoldAdmin(ReadOnlyAdmin):
+class OrderHoldAdmin(PageAdmin):
     """Whoever sees an order sees its holds; who may decide, the service says."""
 
     list_display = ("number", "buyer", "amount_shown", "why", "held", "left", "agent_shown", "action")
@@ -146,15 +146,8 @@ class OrderHoldAdmin(ReadOnlyAdmin):
         """What has waited longest is first; of what is decided, the latest."""
         return ("-decided_at", "-pk") if request.GET.get("state") == DECIDED else ("held_at", "pk")
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        hold = self.get_object(request, object_id)
-        if hold is None:
-            raise Http404
-        return decision_view(request, hold)
+    def page(self, request: HttpRequest, row: OrderHold) -> HttpResponse:
+        return decision_view(request, row)
 
     @admin.display(description=gettext_lazy("order"), ordering="order__number")
     def number(self, hold: OrderHold) -> str:

@@ -26,7 +26,7 @@ from customers.models import Customer, Group, Job, SavedFilter, User
 from customers.parts import NotificationKind
 
 from . import audit
-from .jobs import CannotGoOn, JobKind, renew, start
+from .jobs import CannotGoOn, JobKind, renew, start, start_once
 from .notifications import notify
 from .saved_filters import customers_in
 from .set_aside import set_aside
@@ -85,9 +85,7 @@ def refresh_due(*, at: datetime) -> Job | None:
     due = Group.objects.filter(rule__isnull=False, rule_error="")
     due = due.filter(Q(refreshed_at__isnull=True) | Q(refreshed_at__lte=at - settings.GROUPS_REFRESHED_EVERY))
     ids = list(due.order_by("pk").values_list("pk", flat=True))
-    if not ids or Job.objects.under_way().filter(kind=RefreshGroups.name).exists():
-        return None
-    return start(RefreshGroups.name, by=None, at=at, groups=ids)
+    return start_once(RefreshGroups.name, at=at, groups=ids) if ids else None
 
 
 def refresh(group: Group, *, at: datetime, progress: Callable[[int], None] = lambda changed: None) -> int:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers import locks
+from customers.bulk import stretch_end
 from customers.filters import InvalidFilter
 from customers.models import Job, User
 from customers.parts import NotificationKind, parts
@@ -102,6 +103,41 @@ class JobKind:
         return str(self.label)
 
 
+class SearchKind(JobKind):
+    """A job that looks through all rows of a kind, in stretches of their ids."""
+
+    def rows(self) -> QuerySet[Any]:
+        """What it looks through."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Before the first stretch."""
+
+    def search(self, stretch: Any, *, at: datetime) -> None:
+        """Look through these rows. Repeating is safe."""
+        raise NotImplementedError
+
+    def found(self) -> str:
+        """What it says at the end."""
+        raise NotImplementedError
+
+    def step(self, job: Job, *, at: datetime) -> bool:
+        rows = self.rows()
+        if job.total is None:
+            self.begin()
+            job.total = rows.count()
+        rest = rows.filter(pk__gt=job.collected_up_to)
+        last = stretch_end(rest, settings.WRITE_BATCH)
+        if last is None:
+            job.message = self.found()
+            return False
+        stretch = rest.filter(pk__lte=last)
+        job.done_count += stretch.count()
+        self.search(stretch, at=at)
+        job.collected_up_to = last
+        return True
+
+
 def asker(job: Job) -> User:
     """Who asked for the job and answers for it. Raises CannotGoOn where nobody did."""
     if job.by is None:
@@ -115,6 +151,13 @@ def start(kind: str, *, by: User | None, at: datetime, **parameters: Any) -> Job
         job = _written(kind, parameters, by=by, at=at)
         transaction.on_commit(wake)
     return job
+
+
+def start_once(kind: str, *, at: datetime, **parameters: Any) -> Job | None:
+    """Ask for the job in nobody's name, unless one of the kind is under way: then None."""
+    if Job.objects.under_way().filter(kind=kind).exists():
+        return None
+    return start(kind, by=None, at=at, **parameters)
 
 
 def run_now(kind: str, *, by: User, clock: Callable[[], datetime] = timezone.now, **parameters: Any) -> Job:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, QuerySet, Subquery, When
@@ -13,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers import locks
-from customers.bulk import insert_from, stretch_end
-from customers.models import ContactValue, Customer, Duplicate, Job, Merge, User
+from customers.bulk import insert_from
+from customers.models import ContactValue, Customer, Duplicate, Merge, User
 from customers.parts import parts
 from customers.signals import customer_merged
 
 from . import audit
-from .jobs import JobKind, start
+from .jobs import SearchKind, start_once
 from .levels import take_over_level
 from .trade_figures import refresh_trade_figures
 
@@ -131,7 +130,7 @@ def suggested_with(customer: Customer, *, among: CustomerQuerySet) -> CustomerQu
     return among.filter(pk__in=others)
 
 
-class FindDuplicates(JobKind):
+class FindDuplicates(SearchKind):
     """Looks through all contact values for customers who share one, in stretches of their ids.
 
     Each is suggested together with the earliest customer who has the same value, so that a value which a thousand
@@ -141,28 +140,23 @@ class FindDuplicates(JobKind):
     name = "find_duplicates"
     label = gettext_lazy("Look for duplicates")
 
-    def step(self, job: Job, *, at: datetime) -> bool:
-        values = ContactValue.objects.exclude(kind=ContactValue.Kind.NAME)
-        if job.total is None:
-            Duplicate.objects.outdated().delete()
-            job.total = values.count()
-        rest = values.filter(pk__gt=job.collected_up_to)
-        last = stretch_end(rest, settings.WRITE_BATCH)
-        if last is None:
-            found = Duplicate.objects.undecided().count()
-            job.message = _("%(count)d possible duplicates are waiting for a decision.") % {"count": found}
-            return False
-        stretch = rest.filter(pk__lte=last)
-        job.done_count += stretch.count()
+    def rows(self) -> QuerySet[ContactValue]:
+        return ContactValue.objects.exclude(kind=ContactValue.Kind.NAME)
+
+    def begin(self) -> None:
+        Duplicate.objects.outdated().delete()
+
+    def search(self, stretch: QuerySet[ContactValue], *, at: datetime) -> None:
         suggest(stretch, at=at)
-        job.collected_up_to = last
-        return True
+
+    def found(self) -> str:
+        count = Duplicate.objects.undecided().count()
+        return _("%(count)d possible duplicates are waiting for a decision.") % {"count": count}
 
 
 def look_for_duplicates(*, at: datetime) -> None:
     """Ask for the job in nobody's name, unless one is under way."""
-    if not Job.objects.under_way().filter(kind=FindDuplicates.name).exists():
-        start(FindDuplicates.name, by=None, at=at)
+    start_once(FindDuplicates.name, at=at)
 
 
 def suggest(values: QuerySet[ContactValue], *, at: datetime) -> int:

@@ -18,7 +18,7 @@ from customers.bulk import stretch_end
 from customers.models import Customer, Job, LevelRule, User
 
 from . import audit
-from .jobs import JobKind, start
+from .jobs import JobKind, start, start_once
 from .levels import apply_rules, falling, held_back, rising
 
 
@@ -121,9 +121,7 @@ def apply_nightly(*, at: datetime) -> Job | None:
     Asks for a job only where somebody rises and none is under way.
     """
     expected = rising(Customer.objects.all(), list(LevelRule.objects.all()), at=at).count()
-    if not expected or Job.objects.under_way().filter(kind=ApplyThresholds.name).exists():
-        return None
-    return start(ApplyThresholds.name, by=None, at=at, downwards=False, expected=expected)
+    return start_once(ApplyThresholds.name, at=at, downwards=False, expected=expected) if expected else None
 
 
 class ApplyThresholds(JobKind):
